@@ -1,0 +1,29 @@
+/* memory: the log adapter for tests and simulation, with all its faults, decided by the caller.
+ *
+ * Without faults it echoes at once and is durable at once. Each fault is named and counted down to.
+ */
+#ifndef DIBS_LOG_MEMORY_H
+#define DIBS_LOG_MEMORY_H
+
+#include "log/log.h"
+
+struct memory_log_faults {
+	uint32_t delay_echo;       /* echoes wait for memory_log_release() */
+	uint32_t hold_durable;     /* durable moves only by memory_log_sync() */
+	uint32_t lose_append_in;   /* the n-th append from now is lost, its writer not told (unknown outcome) */
+	uint32_t double_append_in; /* the n-th append from now stands twice */
+	uint32_t late_append_in;   /* the n-th append from now comes after the next one */
+	int64_t time_jump_ms;      /* added once to the time of the next append (never backwards in the log) */
+	uint32_t busy_in;          /* the n-th append from now says FAULT_BUSY */
+	uint32_t fail_in;          /* the n-th append from now fails for good: FAULT_IO */
+	enum log_room room;        /* what room says; LOG_ROOM_ALL by default */
+};
+
+struct log *memory_log_new(void);
+struct memory_log_faults *memory_log_faults(struct log *log);
+void memory_log_release(struct log *log, uint32_t count); /* lets so many echoes out */
+void memory_log_sync(struct log *log);                    /* durable up to what was appended */
+/* What a crash leaves: everything durable, then `survivors` of the rest; a new log on the same records. */
+struct log *memory_log_crash(struct log *log, uint32_t survivors);
+
+#endif
