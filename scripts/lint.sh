@@ -15,7 +15,7 @@ failed=0
 
 # Our C: what git knows and what is new and not ignored.
 sources() {
-	git ls-files --cached --others --exclude-standard -- '*.c' '*.h' | while read -r file; do
+	git -c safe.directory='*' ls-files --cached --others --exclude-standard -- '*.c' '*.h' | while read -r file; do
 		[ ! -f "$file" ] || echo "$file"
 	done
 }
