@@ -65,6 +65,11 @@ prepare_tidy() {
 	sed -n 's/.*"file": "\.\.\/\(.*\)".*/\1/p' "$build/compile_commands.json" | sort -u >"$build/lint-known"
 }
 
+# No file to look at is no success.
+if [ -z "$(sources)" ]; then
+	echo "lint.sh: git names no C file here" >&2
+	exit 1
+fi
 case $verb in
 fmt)
 	sources | xargs "$(tool clang-format)" -i --style=file
