@@ -120,11 +120,13 @@ def meson_test(stage, build, slow=1):
 
 
 def meson_build(stage, build, options):
+    """Builds everything. Warnings are errors in the plain build alone: what a sanitizer weaves into the code makes gcc
+    guess at bounds that the code keeps."""
     if not (build / "build.ninja").exists():
-        status = run(stage, ["meson", "setup", build, "-Dwerror=true", *options], 3)
+        status = run(stage, ["meson", "setup", build, *options], 3)
         if status != 0:
             return judged(Outcome(), status or 1)
-    status = run(stage, ["meson", "configure", build, "-Dwerror=true", *options], 3, append=True)
+    status = run(stage, ["meson", "configure", build, *options], 3, append=True)
     if status == 0:
         status = run(stage, ["ninja", "-C", build], 15, append=True)
     return judged(Outcome(passed=1), status) if status == 0 else judged(Outcome(), 1 if status is None else status)
@@ -175,7 +177,7 @@ def counting_program(stage, command, minutes, env=None):
 # ---- the stages ----
 
 def stage_build(stage):
-    return meson_build(stage, BUILD, ["-Dbuildtype=debugoptimized"])
+    return meson_build(stage, BUILD, ["-Dwerror=true"])
 
 
 def stage_lint(stage):
