@@ -30,6 +30,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 WORKERS = 2  # what a small machine has; more workers than that only make time-outs look like faults
 SLOW = 3  # how much longer a thing may take under a sanitizer
 TAIL_LINES = 60
+SANITIZED = ["-Dwerror=false", "-Dbuildtype=debug", "-Doptimization=1", "-Db_lundef=false"]
 
 SAN_ENV = {
     "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -202,8 +203,7 @@ def stage_crash(stage):
 
 
 def stage_asan_build(stage):
-    return meson_build(stage, ASAN, ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
-                                     "-Db_lundef=false"])
+    return meson_build(stage, ASAN, [*SANITIZED, "-Db_sanitize=address,undefined"])
 
 
 def stage_asan_unit(stage):
@@ -217,8 +217,7 @@ def stage_asan_story(stage):
 
 
 def stage_tsan_build(stage):
-    return meson_build(stage, TSAN, ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=thread",
-                                     "-Db_lundef=false"])
+    return meson_build(stage, TSAN, [*SANITIZED, "-Db_sanitize=thread"])
 
 
 def stage_tsan_unit(stage):
