@@ -20,6 +20,7 @@
 struct ledger;
 
 struct ledger_options {
+	struct core_limits limits; /* the core's own: the ledger's tables are as large */
 	uint32_t waiting_max;      /* asks appended and not yet released, and claims that wait for units: settings */
 	uint32_t claim_timeout_ms; /* a claim's latest time is now plus this */
 	bool eligibility;          /* claims that would be granted answer CHECK_FIRST until `eligible` is set */
