@@ -1,12 +1,12 @@
 /* ring: pointers from one thread to one other, in order, without a lock.
  *
- *   producer ── ring_put ──► [slots] ── ring_take ──► consumer
+ *   producer ── ring_stage … ring_publish ──► [slots] ── ring_take ──► consumer
  *
  * Bounded: a full ring takes nothing, and its caller says "overloaded". Each side keeps the other side's index as it
  * last saw it and looks again only when that one says full or empty, so that the two cores seldom share a line.
  *
  * Memory   taken in ring_init(); the pointers are the caller's.
- * Thread   ring_put*: the producer's. ring_take: the consumer's. init, fini: before and after both.
+ * Thread   ring_stage, ring_publish: the producer's. ring_take: the consumer's. init, fini: before and after both.
  */
 #ifndef DIBS_BASE_RING_H
 #define DIBS_BASE_RING_H
@@ -25,7 +25,7 @@ struct ring {
 	uint32_t mask, bound;
 	/* producer */
 	_Alignas(RING_LINE) _Atomic uint32_t tail;
-	uint32_t head_seen;
+	uint32_t head_seen, staged;
 	/* consumer */
 	_Alignas(RING_LINE) _Atomic uint32_t head;
 	uint32_t tail_seen;
@@ -43,7 +43,7 @@ static inline bool ring_init(struct ring *ring, uint32_t bound)
 	ring->slots = slots;
 	ring->mask = size - 1;
 	ring->bound = bound;
-	ring->head_seen = ring->tail_seen = 0;
+	ring->head_seen = ring->tail_seen = ring->staged = 0;
 	atomic_init(&ring->tail, 0);
 	atomic_init(&ring->head, 0);
 	return true;
@@ -55,18 +55,21 @@ static inline void ring_fini(struct ring *ring)
 	ring->slots = NULL;
 }
 
-/* False: full, nothing taken. */
-static inline bool ring_put(struct ring *ring, void *pointer)
+/* Puts one in, not seen before ring_publish(): so that many cost one hand-over. False: full, nothing taken. */
+static inline bool ring_stage(struct ring *ring, void *pointer)
 {
-	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-	if (tail - ring->head_seen >= ring->bound) {
+	if (ring->staged - ring->head_seen >= ring->bound) {
 		ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-		if (tail - ring->head_seen >= ring->bound)
+		if (ring->staged - ring->head_seen >= ring->bound)
 			return false;
 	}
-	ring->slots[tail & ring->mask] = pointer;
-	atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
+	ring->slots[ring->staged++ & ring->mask] = pointer;
 	return true;
+}
+
+static inline void ring_publish(struct ring *ring)
+{
+	atomic_store_explicit(&ring->tail, ring->staged, memory_order_release);
 }
 
 /* NULL: empty. */
@@ -87,7 +90,7 @@ static inline void *ring_take(struct ring *ring)
 static inline bool ring_is_empty(const struct ring *ring)
 {
 	return atomic_load_explicit(&ring->head, memory_order_relaxed) ==
-	       atomic_load_explicit(&ring->tail, memory_order_seq_cst);
+	       atomic_load_explicit(&ring->tail, memory_order_acquire);
 }
 
 #endif
