@@ -6,9 +6,10 @@
 -- marks     position and as_of (of the last record whose rows are here), hash (the log's rolling hash there: whose
 --           rows these are), whole_from (the first sequence from which on the history is whole; 1 but after a rebuild
 --           from a snapshot). They change in the transaction of the rows they speak of: exactly once.
--- Indices   few, in the order of what they cost: by drop and by drop and status are appended to at the end of a
---           range; buyers come at random, so their index is a table of small rows, filled once a transaction in
---           sorted order. buyer_hash is the CRC32C of the buyer as a signed integer; the text is compared afterwards.
+-- Indices   few, for each costs a tenth of the rate: those by status are appended to at the end of a range, and the one
+--           of a drop and its four states also gives the drop's orders of all states, merged. Buyers come at random,
+--           so theirs is a table of small rows, filled once a transaction in sorted order. buyer_hash is the CRC32C
+--           of the buyer as a signed integer; the text is compared afterwards.
 
 CREATE TABLE marks (
 	name TEXT PRIMARY KEY,
@@ -34,7 +35,6 @@ CREATE TABLE orders (
 	payment_ref TEXT NOT NULL,
 	lines TEXT NOT NULL
 );
-CREATE INDEX orders_by_drop ON orders (drop_number);
 CREATE INDEX orders_by_drop_status ON orders (drop_number, status);
 CREATE INDEX orders_by_status ON orders (status);
 

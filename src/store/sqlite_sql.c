@@ -10,11 +10,19 @@
 #define BY_SEQUENCE "AND o.sequence < ?1 ORDER BY o.sequence DESC LIMIT ?2"
 #define BY_BUYERS_SEQUENCE "ORDER BY b.sequence DESC LIMIT ?2"
 
+/* A drop's orders of all states: their four ranges of one index, merged as far as the page goes. */
+#define DROP_STATUS(status) \
+	"SELECT sequence FROM orders INDEXED BY orders_by_drop_status" \
+	" WHERE drop_number = ?3 AND status = " #status " AND sequence < ?1"
+
 /* Each names the index it goes by: without it, it does not compile, and a test reads the plans. */
 const char *const sqlite_read_sql[READ_COUNT] = {
     [READ_ORDERS] = ORDER_COLUMNS "FROM orders o" JOIN_DROP "WHERE 1 " BY_SEQUENCE,
     [READ_ORDERS + ASK_DROP] =
-	ORDER_COLUMNS "FROM orders o INDEXED BY orders_by_drop" JOIN_DROP "WHERE o.drop_number = ?3 " BY_SEQUENCE,
+	"WITH newest(sequence) AS (" DROP_STATUS(0) " UNION ALL " DROP_STATUS(1) " UNION ALL " DROP_STATUS(
+	    2) " UNION ALL " DROP_STATUS(3) " ORDER BY 1 DESC LIMIT ?2) " ORDER_COLUMNS
+					    "FROM newest n CROSS JOIN orders o ON o.sequence = n.sequence" JOIN_DROP
+					    "ORDER BY n.sequence DESC",
     [READ_ORDERS + ASK_STATUS] =
 	ORDER_COLUMNS "FROM orders o INDEXED BY orders_by_status" JOIN_DROP "WHERE o.status = ?4 " BY_SEQUENCE,
     [READ_ORDERS + ASK_DROP + ASK_STATUS] = ORDER_COLUMNS "FROM orders o INDEXED BY orders_by_drop_status" JOIN_DROP
