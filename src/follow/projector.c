@@ -27,12 +27,6 @@ static void put_new_drops(struct projector *self, struct wall_ms now)
 	}
 }
 
-static void drop_changed(void *context, uint32_t drop, uint64_t sequence, struct wall_ms time,
-                         const struct command *command)
-{
-	put_new_drops(context, time);
-}
-
 static void order_row(const struct core *core, const struct order_view *view, struct text buyer, struct text key,
                       struct store_order *ret)
 {
@@ -73,6 +67,7 @@ static void refund_due(struct projector *self, uint64_t order, uint64_t sequence
 	                                                      .time = time});
 }
 
+/* An order that was sold at once was completed when it was granted; its payment comes later. */
 static void count(struct projector *self, enum order_change change, const struct order_view *view, struct wall_ms time)
 {
 	struct store_second *second = batch_second(&self->batch, view->drop, time);
@@ -115,21 +110,28 @@ static void order_changed(void *context, enum order_change change, uint64_t orde
 	batch_end_order(&self->batch, order, status_after(change), view.ended_at, payment_ref);
 }
 
-/* Refusals are counted by records; the second is that of the record. */
-static void add_counts(struct projector *self, const struct command *command, struct wall_ms time)
+static void add_refusals(struct store_second *second, const struct verdict_count *refusal)
 {
-	struct store_second *second = batch_second(&self->batch, command->counts.drop, time);
-	for (uint32_t i = 0; second && i < command->counts.count; i++) {
-		uint32_t at = 0;
-		while (at < second->refusal_count && second->refusal[at].verdict != command->counts.of[i].verdict)
-			at++;
-		if (at == COUNTS_MAX)
-			continue; /* cannot be: there are no more reasons than that (verdict_is_refusal) */
-		if (at == second->refusal_count)
-			second->refusal[second->refusal_count++] =
-			    (struct verdict_count){.verdict = command->counts.of[i].verdict};
-		second->refusal[at].count += command->counts.of[i].count;
-	}
+	uint32_t at = 0;
+	while (at < second->refusal_count && second->refusal[at].verdict != refusal->verdict)
+		at++;
+	must(at < COUNTS_MAX);
+	if (at == second->refusal_count)
+		second->refusal[second->refusal_count++] = (struct verdict_count){.verdict = refusal->verdict};
+	second->refusal[at].count += refusal->count;
+}
+
+/* Refusals stand in the second of the record that counts them. */
+static void drop_changed(void *context, uint32_t drop, uint64_t sequence, struct wall_ms time,
+                         const struct command *command)
+{
+	struct projector *self = context;
+	put_new_drops(self, time);
+	if (!command || command->kind != COMMAND_COUNTS)
+		return;
+	struct store_second *second = batch_second(&self->batch, drop, time);
+	for (uint32_t i = 0; second && i < command->counts.count; i++)
+		add_refusals(second, &command->counts.of[i]);
 }
 
 /* ---- the projector ---- */
@@ -172,8 +174,6 @@ int projector_apply(struct projector *self, const struct log_record *record, str
 		rc = core_apply(self->core, record->sequence, record->time, &command, &outcome, error);
 	if (rc < 0)
 		return rc;
-	if (command.kind == COMMAND_COUNTS && outcome.verdict == VERDICT_DONE)
-		add_counts(self, &command, record->time);
 	if (self->batch.failed)
 		return error_set(error, FAULT_MEMORY, "follow: no memory for %u rows", self->batch.change_count);
 	return 0;
