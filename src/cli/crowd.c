@@ -191,7 +191,7 @@ static void on_check(uv_check_t *check)
 		open_more(crowd);
 		if (crowd->open_count == crowd->plan->connections)
 			start(crowd);
-		else if (crowd->open_fault && crowd->open_count == 0 && crowd->opening_count == 0)
+		else if (crowd->open_fault == UV_ECONNREFUSED && crowd->open_count == 0)
 			nobody_there(crowd);
 	}
 	if (crowd->started && !crowd->ending)

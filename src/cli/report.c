@@ -65,6 +65,18 @@ const char *figure_time(uint64_t ns, char room[FIGURE_SIZE])
 	return room;
 }
 
+/* An edge of a row: a round number, "20 ms". */
+static const char *figure_edge(uint64_t ns, char room[FIGURE_SIZE])
+{
+	if (ns < 1000000)
+		snprintf(room, FIGURE_SIZE, "%g us", (double)ns / 1e3);
+	else if (ns < 1000000000)
+		snprintf(room, FIGURE_SIZE, "%g ms", (double)ns / 1e6);
+	else
+		snprintf(room, FIGURE_SIZE, "%g s", (double)ns / 1e9);
+	return room;
+}
+
 /* ---- adding up ---- */
 
 static struct report_code *code_row(struct report *report, const char *code, uint16_t status)
@@ -117,7 +129,7 @@ static void fill_wait_rows(struct report *report)
 		n++;
 	for (; report->wait_rows < REPORT_ROWS_MAX; n++) {
 		struct report_row *row = &report->wait_row[report->wait_rows++];
-		row->from_ns = report->wait_rows == 1 ? 0 : edge(n);
+		row->from_ns = n == 0 ? 0 : edge(n);
 		row->below_ns = edge(n + 1);
 		if (row->below_ns > report->wait.max_ns)
 			row->below_ns = UINT64_MAX; /* the slowest is in here, to the width of a bucket */
@@ -267,7 +279,7 @@ static void put_waits(const struct report *report, struct style style, struct bu
 	put_quantiles(&report->wait, out);
 	for (uint32_t i = 0; i < report->wait_rows; i++) {
 		const struct report_row *row = &report->wait_row[i];
-		buf_printf(out, "    %8s - %8s ", figure_time(row->from_ns, from), figure_time(row->below_ns, below));
+		buf_printf(out, "    %8s - %8s ", figure_edge(row->from_ns, from), figure_edge(row->below_ns, below));
 		put_bar(out, style, row->count, most);
 		buf_printf(out, " %s\n", figure_count(row->count, figure));
 	}
@@ -281,7 +293,7 @@ static void put_series(const struct report *report, struct style style, struct b
 	for (uint32_t i = 0; i < report->seconds; i++) {
 		const struct report_row *row = &report->second[i];
 		double seconds = (double)(row->below_ns - row->from_ns) / 1e9;
-		buf_printf(out, "    from %8s       ", figure_time(row->from_ns, from));
+		buf_printf(out, "    from %8s       ", figure_edge(row->from_ns, from));
 		put_bar(out, style, row->count, most);
 		buf_printf(out, " %s\n", figure_count((uint64_t)((double)row->count / seconds), figure));
 	}

@@ -1,4 +1,4 @@
-#include "cli/progress.h"
+#include "cli/crowd_watch.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -10,10 +10,10 @@
 #define LINE_NS UINT64_C(1000000000)
 #define BAR 24
 
-void progress_init(struct progress *progress, bool quiet)
+void crowd_watch_init(struct crowd_watch *watch, bool quiet)
 {
-	*progress = (struct progress){.terminal = isatty(STDERR_FILENO) != 0, .quiet = quiet};
-	progress->last_ns = clock_mono().ns;
+	*watch = (struct crowd_watch){.terminal = isatty(STDERR_FILENO) != 0, .quiet = quiet};
+	watch->last_ns = clock_mono().ns;
 }
 
 static void put_bar(char out[BAR + 1], uint32_t part, uint32_t whole)
@@ -37,26 +37,26 @@ static void put_line(const struct crowd_progress *now, double rate)
 	        figure_count((uint64_t)rate, e));
 }
 
-void progress_show(void *context, const struct crowd_progress *now)
+void crowd_watch_show(void *context, const struct crowd_progress *now)
 {
-	struct progress *progress = context;
-	uint64_t time_ns = clock_mono().ns, gap_ns = time_ns - progress->last_ns;
-	if (progress->quiet || gap_ns < (progress->terminal ? REWRITE_NS : LINE_NS))
+	struct crowd_watch *watch = context;
+	uint64_t time_ns = clock_mono().ns, gap_ns = time_ns - watch->last_ns;
+	if (watch->quiet || gap_ns < (watch->terminal ? REWRITE_NS : LINE_NS))
 		return;
-	if (progress->terminal)
+	if (watch->terminal)
 		fputs("\r\033[K", stderr);
-	put_line(now, (double)(now->told - progress->last_told) * 1e9 / (double)gap_ns);
-	if (!progress->terminal)
+	put_line(now, (double)(now->told - watch->last_told) * 1e9 / (double)gap_ns);
+	if (!watch->terminal)
 		fputs("\n", stderr);
 	fflush(stderr);
-	progress->line_open = progress->terminal;
-	progress->last_ns = time_ns;
-	progress->last_told = now->told;
+	watch->line_open = watch->terminal;
+	watch->last_ns = time_ns;
+	watch->last_told = now->told;
 }
 
-void progress_end(struct progress *progress)
+void crowd_watch_end(struct crowd_watch *watch)
 {
-	if (progress->line_open)
+	if (watch->line_open)
 		fputs("\r\033[K", stderr);
-	progress->line_open = false;
+	watch->line_open = false;
 }
