@@ -174,7 +174,7 @@ class Server:
         if kid is None:
             kid = sorted((self.data / "tokens").glob("*.key"))[0].stem
         if secret is None:
-            secret = (self.data / "tokens" / f"{kid}.key").read_bytes()
+            secret = (self.data / "tokens" / f"{kid}.key").read_bytes().rstrip(b"\r\n")
         head = {"alg": "HS256", "typ": "JWT", "kid": kid} if header is None else header
         body = {"sub": buyer, "aud": "dibs", "exp": int(time.time()) + ttl, **claims}
         body = {name: value for name, value in body.items() if value is not None}
