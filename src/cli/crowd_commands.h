@@ -10,15 +10,5 @@ int rehearse_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 
 extern const char rehearse_help[], demo_help[];
-/* crowd_commands: `dibs rehearse` and `dibs demo`, which take their arguments apart by themselves. */
-#ifndef DIBS_CLI_CROWD_COMMANDS_H
-#define DIBS_CLI_CROWD_COMMANDS_H
-
-/* argv[0] is the subcommand's name. They return the exit status. */
-int rehearse_main(int argc, char **argv);
-int demo_main(int argc, char **argv);
-
-extern const char rehearse_help[];
-extern const char demo_help[];
 
 #endif
