@@ -110,12 +110,6 @@ void body_time(struct buf *body, const char *name, int64_t ms)
 	body_text(body, name, text_of(time));
 }
 
-void body_raw(struct buf *body, const char *name, const char *json)
-{
-	put_name(body, name);
-	buf_str(body, json);
-}
-
 void body_end(struct buf *body)
 {
 	buf_str(body, "}");

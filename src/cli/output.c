@@ -49,7 +49,7 @@ bool output_has_color(int fd)
 void progress_init(struct progress *progress, const char *what, uint64_t total)
 {
 	*progress = (struct progress){
-	        .what = what, .total = total, .shown = clock_mono(), .terminal = isatty(STDERR_FILENO) == 1};
+	    .what = what, .total = total, .shown = clock_mono(), .terminal = isatty(STDERR_FILENO) == 1};
 }
 
 void progress_at(struct progress *progress, uint64_t done)
