@@ -362,9 +362,11 @@ void core_prefetch(const struct core *core, struct command *command)
 		command->claim.key_digest = digests.key;
 		command->claim.digested = true;
 		index_prefetch(&core->by_owner, order_owner_place(core, command->claim.drop, digests.buyer));
+		index_prefetch(&core->by_sequence,
+		               index_place_numbered(&core->by_sequence, core->heart.sequence + 1 + PREFETCH_AHEAD));
 		if (core->heart.order_free == NO_ORDER && core->heart.order_end < core->limits.orders)
 			__builtin_prefetch(&core->orders[core->heart.order_end], 1);
 	} else if (command->kind == COMMAND_CONFIRM || command->kind == COMMAND_CANCEL) {
-		index_prefetch(&core->by_sequence, index_place_sequential(&core->by_sequence, command->order.order));
+		index_prefetch(&core->by_sequence, index_place_numbered(&core->by_sequence, command->order.order));
 	}
 }

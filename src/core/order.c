@@ -147,7 +147,7 @@ uint32_t order_find(const struct core *core, uint64_t sequence)
 	struct numbered numbered = {core, sequence};
 	if (sequence == 0)
 		return NO_ORDER;
-	return index_find(&core->by_sequence, index_place_sequential(&core->by_sequence, sequence), is_numbered,
+	return index_find(&core->by_sequence, index_place_numbered(&core->by_sequence, sequence), is_numbered,
 	                  &numbered);
 }
 
@@ -263,7 +263,7 @@ uint32_t order_grant(struct core *core, uint64_t sequence, int64_t time, const s
 	order->status = drop->hold_ms ? ORDER_PENDING : ORDER_COMPLETED;
 	set_lines(core, order, drop, command);
 	link_to_buyer(core, index, drop_number);
-	index_insert(&core->by_sequence, index_place_sequential(&core->by_sequence, sequence), index);
+	index_insert(&core->by_sequence, index_place_numbered(&core->by_sequence, sequence), index);
 	if (drop->hold_ms) {
 		move_units(core, order, UNITS_HOLD);
 		pending_append(core, drop, index);
@@ -328,7 +328,7 @@ void order_leave(struct core *core, uint32_t index)
 	core_mix(core, order->sequence | UINT64_C(7) << 56);
 	remember_sold(core, order);
 	unlink_from_buyer(core, index, drop);
-	index_remove(&core->by_sequence, index_place_sequential(&core->by_sequence, order->sequence), index);
+	index_remove(&core->by_sequence, index_place_numbered(&core->by_sequence, order->sequence), index);
 	lines_give_back(core, order);
 	order_give_back(core, index);
 	core->drops[drop].left++;

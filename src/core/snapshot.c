@@ -164,8 +164,6 @@ static int check_fits(const struct core *core, struct error *error)
 	                 setting);
 }
 
-#define PREFETCH_AHEAD 16
-
 static void prefetch_order(const struct core *core, uint32_t index)
 {
 	const struct order *order = &core->orders[index];
@@ -182,7 +180,7 @@ static void rebuild_tables(struct core *core)
 			prefetch_order(core, i + PREFETCH_AHEAD);
 		if (!order->sequence)
 			continue;
-		index_insert(&core->by_sequence, index_place_sequential(&core->by_sequence, order->sequence), i);
+		index_insert(&core->by_sequence, index_place_numbered(&core->by_sequence, order->sequence), i);
 		if (order->is_newest)
 			index_insert(&core->by_owner, order_owner_place(core, order_drop(core, order), order->buyer),
 			             i);
