@@ -171,7 +171,7 @@ static struct net_limits limits_of(const struct wiring *wiring, uint32_t connect
 
 static int open_net(struct wiring *wiring, struct error *error)
 {
-	uint32_t connections;
+	uint32_t connections = 0;
 	int rc = connections_of(wiring->settings, &connections, error);
 	if (rc < 0)
 		return rc;
