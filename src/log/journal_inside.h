@@ -96,6 +96,12 @@ static inline struct journal *journal_of(struct log *log)
 	return (struct journal *)(void *)log;
 }
 
+static inline uint32_t journal_record_size_max(const struct journal *journal)
+{
+	uint32_t fits = ring_record_size_max(&journal->ring);
+	return fits < JOURNAL_RECORD_SIZE_MAX ? fits : JOURNAL_RECORD_SIZE_MAX;
+}
+
 /* What a batch of so many framed bytes takes on disk; none for none. */
 static inline uint64_t batch_space(uint64_t framed_bytes)
 {

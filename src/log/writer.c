@@ -17,10 +17,14 @@
 
 /* ---- telling ---- */
 
+/* What is no reserve any more: at least the place that the largest record asks for (journal.c, has_place). */
 static uint64_t last_bytes(const struct journal *journal)
 {
-	uint64_t eighth = journal->segment_size / 8;
-	return eighth < JOURNAL_LAST_BYTES ? eighth : JOURNAL_LAST_BYTES;
+	uint64_t bytes = journal->segment_size / 8;
+	uint64_t record = batch_space(BATCH_FRAME_SIZE + journal_record_size_max(journal)) + 2 * DISK_PAGE;
+	if (bytes > JOURNAL_LAST_BYTES)
+		bytes = JOURNAL_LAST_BYTES;
+	return bytes > record ? bytes : record;
 }
 
 void journal_room_update(struct journal *journal)
