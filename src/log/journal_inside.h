@@ -66,6 +66,7 @@ struct journal {
 	uint64_t waiting_bytes;
 	uint64_t rest;
 	struct blank blank; /* file NULL: there is none */
+	bool is_rotating;   /* the writer uses the blank file and has not named it yet: no other can be made */
 	bool disk_full, stopping;
 	struct error failure;
 	struct segment **segments; /* in their order; the last one is open */
