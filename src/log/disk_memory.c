@@ -643,6 +643,14 @@ struct disk_memory_faults *disk_memory_faults(struct disk *disk)
 	return &memory_of(disk)->faults;
 }
 
+void disk_memory_set_faults(struct disk *of, const struct disk_memory_faults *faults)
+{
+	struct memory_disk *disk = memory_of(of);
+	pthread_mutex_lock(&disk->lock);
+	disk->faults = *faults;
+	pthread_mutex_unlock(&disk->lock);
+}
+
 uint64_t disk_memory_calls(struct disk *disk)
 {
 	return memory_of(disk)->calls;
