@@ -35,6 +35,11 @@ static enum http1_result malformed(struct turn *turn, const char *detail)
 	return refuse(turn, 400, "malformed", detail);
 }
 
+static enum http1_result refuse_version(struct turn *turn)
+{
+	return refuse(turn, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+}
+
 static enum http1_result no_memory(struct turn *turn)
 {
 	return refuse(turn, 503, "overloaded", "there is no memory for this request");
@@ -118,7 +123,7 @@ static enum http1_result refuse_as_parsed(struct turn *turn, const llhttp_t *par
 		return HTTP1_REFUSED;
 	bool spoken = parser->http_major == 1 && parser->http_minor <= 1;
 	if ((errno_ == HPE_INVALID_VERSION && !spoken) || errno_ == HPE_PAUSED_H2_UPGRADE)
-		return refuse(turn, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+		return refuse_version(turn);
 	return malformed(turn, parser->reason && parser->reason[0] ? parser->reason : "this is not HTTP/1.1");
 }
 
@@ -339,7 +344,7 @@ static enum http1_result request_line_parse(struct turn *turn, const llhttp_t *p
 	struct text version = text_after(line, exchange->method_name.size + target.size + 2);
 	exchange->method = method_of(parser->method);
 	if (parser->http_major != 1 || parser->http_minor > 1)
-		return refuse(turn, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+		return refuse_version(turn);
 	if (!text_is(version, parser->http_minor ? TEXT("HTTP/1.1") : TEXT("HTTP/1.0")))
 		return malformed(turn, "this is not a request line");
 	if (parser->method == HTTP_CONNECT)
@@ -471,7 +476,7 @@ static enum http1_result head_so_far(struct connection *c, llhttp_errno_t errno_
 	if (s->head_parsed)
 		return malformed(c->incoming, "headers that end within a line");
 	if (s->lines && (s->parser.http_major != 1 || s->parser.http_minor > 1))
-		return refuse(c->incoming, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+		return refuse_version(c->incoming);
 	return HTTP1_MORE;
 }
 
@@ -481,6 +486,8 @@ static enum http1_result head_ends(struct connection *c, llhttp_errno_t errno_)
 	bool is_whole = errno_ == HPE_PAUSED || (errno_ == HPE_PAUSED_UPGRADE && s->parser.upgrade);
 	if (errno_ != HPE_OK && !is_whole)
 		return refuse_as_parsed(c->incoming, &s->parser, errno_);
+	if (!s->head_parsed && s->parser.method == HTTP_PRI)
+		return refuse_version(c->incoming);
 	if (!s->head_parsed)
 		return malformed(c->incoming, "headers that do not end where their lines do");
 	enum http1_result result = head_check(c);
