@@ -37,7 +37,7 @@ enum command_kind {
 	COMMAND_RULES = 4,  /* rule set n from here on */
 	COMMAND_COUNTS = 5, /* refusals since the last such record of the drop, by reason */
 	COMMAND_DROP_CREATE = 6,
-	COMMAND_DROP_SKUS = 7, /* more SKUs for always-on goods, before it opens */
+	/* 7 is free */
 	COMMAND_DROP_OPEN = 8,
 	COMMAND_DROP_PAUSE = 9,
 	COMMAND_DROP_RESUME = 10,
@@ -73,7 +73,6 @@ struct drop_spec {
 	uint32_t keep_seconds;
 	struct wall_ms opens_at;  /* WALL_NEVER: by hand */
 	struct wall_ms closes_at; /* WALL_NEVER: by hand */
-	bool always_on;           /* no end, no limit: larger bounds (DESIGN §4) */
 	uint32_t sku_count;
 	const struct sku_spec *skus;
 };
@@ -105,7 +104,7 @@ struct command {
 			uint32_t count;
 			struct verdict_count of[COUNTS_MAX];
 		} counts;
-		struct drop_spec create; /* also DROP_SKUS: id, skus */
+		struct drop_spec create;
 		struct {
 			uint32_t drop;
 			struct wall_ms closes_at; /* CLOSING */
@@ -118,6 +117,9 @@ struct command {
 			struct wall_ms latest; /* past it the claim grants nothing */
 			uint32_t line_count;
 			struct claim_line line[LINES_MAX];
+			/* What core_prefetch() works out from the texts, so that core_apply() need not; not in the record. */
+			bool digested;
+			struct digest128 buyer_digest, key_digest;
 		} claim; /* key is Idempotency-Key */
 		struct {
 			uint64_t order;          /* sequence of its grant */
@@ -136,17 +138,20 @@ int command_encode(const struct command *command, uint8_t *out, size_t capacity)
 
 /* Room for what a decoded command points to beside the record's bytes. */
 struct command_scratch {
-	struct sku_spec skus[SKUS_PER_RECORD];
+	struct sku_spec skus[SKUS_ALWAYS_ON_MAX];
 };
 
 /* Strict: every byte of the record is accounted for, every bound is checked, and encoding the result gives the same
- * bytes. scratch may be NULL when no DROP_CREATE or DROP_SKUS can come (then FAULT_INVALID for those). */
+ * bytes. scratch may be NULL when no DROP_CREATE can come (then FAULT_INVALID for it). */
 int command_decode(const uint8_t *bytes, size_t size, struct command_scratch *scratch, struct command *ret,
                    struct error *error);
 
 /* One line of text and one JSON object of a record, for `dibs log show|export`. */
 void command_print(struct buf *out, const struct command *command);
 void command_print_json(struct buf *out, const struct command *command);
+
+/* Always-on goods: no end and no limit as created; larger bounds (DESIGN §4). */
+bool drop_spec_is_always_on(const struct drop_spec *spec);
 
 const char *command_kind_name(enum command_kind kind);
 const char *role_name(enum role role);

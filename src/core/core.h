@@ -44,7 +44,7 @@ bool order_status_parse(struct text text, enum order_status *ret);
 
 struct outcome {
 	enum verdict verdict;
-	bool certain;   /* core_decide: a refusal that the log need not see; false: let the log decide */
+	bool certain;   /* core_decide: the answer needs no record (a refusal, a replay); false: let the log decide */
 	uint32_t drop;  /* number of the drop, or NO_DROP */
 	uint32_t sku;   /* refusals that name one: its place in the drop, or NO_SKU */
 	uint64_t order; /* sequence of the order meant: granted, replayed, limit_reached, confirmed …; 0: none */
@@ -64,8 +64,10 @@ bool core_has_room(const struct core *core, const struct command *command, uint3
 int core_apply(struct core *core, uint64_t sequence, struct wall_ms time, const struct command *command,
                struct outcome *ret, struct error *error);
 
-/* Asks the processor to fetch what core_apply() of this will touch; no effect on the state. */
-void core_prefetch(const struct core *core, const struct command *command);
+/* Works out a claim's digests and asks the processor to fetch what core_apply() of it will touch; no effect on the
+ * state. To be called PREFETCH_AHEAD records ahead of the one that is applied. */
+#define PREFETCH_AHEAD 12
+void core_prefetch(const struct core *core, struct command *command);
 
 /* ---- what changed: one call per row that a record touched, during core_apply ---- */
 
@@ -110,17 +112,20 @@ struct drop_view {
 	enum drop_state state;           /* at the time asked for */
 	uint32_t limit_per_buyer, hold_seconds, keep_seconds, sku_count;
 	struct wall_ms opens_at, closes_at, created_at;
-	bool always_on, paused;
-	uint64_t granted;   /* orders granted so far: the next position is one more */
-	uint64_t left;      /* orders that have left the core */
-	uint64_t last_left; /* sequence at which the last of them left */
-	uint64_t basis;     /* last record that touched it */
-	uint64_t created;   /* sequence of its DROP_CREATE */
+	bool always_on, opened, paused, closed, archived;
+	struct wall_ms next_due; /* its first hold's deadline; WALL_NEVER: none */
+	uint64_t granted;        /* orders granted so far: the next position is one more */
+	uint64_t left;           /* orders that have left the core */
+	uint64_t last_left;      /* sequence at which the last of them left */
+	uint64_t basis;          /* last record that touched it */
+	uint64_t created;        /* sequence of its DROP_CREATE */
 	uint64_t counts[VERDICT_LOGGED_MAX + 1 +
 	                8]; /* refusals so far, from COUNTS: index by verdict, those from 64 at 64.. */
 };
 
 void core_drop_view(const struct core *core, uint32_t drop, struct wall_ms now, struct drop_view *ret);
+/* The state a view tells of at another time: opening and closing are comparisons. */
+enum drop_state drop_view_state(const struct drop_view *view, struct wall_ms now);
 void core_sku_view(const struct core *core, uint32_t drop, uint32_t sku, struct sku_view *ret);
 
 struct order_view {

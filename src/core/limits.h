@@ -31,14 +31,10 @@
 #define ADMIN_KEYS_MAX 4096     /* administrative idempotency keys that are remembered, the oldest forgotten first */
 #define RULES_KNOWN 1           /* the newest rule set that this program knows */
 
-/* The largest record: a drop of always-on goods with 65,536 SKUs of the longest ids does not fit one record; it is
- * created with up to SKUS_PER_RECORD and gets the rest by DROP_SKUS records. */
-#define SKUS_PER_RECORD 4096
-#define RECORD_SIZE_MAX (512 * 1024)
+#define RECORD_SIZE_MAX (6 * 1024 * 1024) /* always-on goods with 65,536 SKUs of the longest ids are one record */
 
 _Static_assert((int64_t)HOLD_SECONDS_MAX * 1000 <= UINT32_MAX,
                "an order keeps its end as ms since its creation, in 32 bits");
-_Static_assert(SKUS_PER_RECORD *(ID_SIZE_MAX + 16) + 4096 <= RECORD_SIZE_MAX, "a record holds its SKUs");
-_Static_assert(SKUS_MAX <= SKUS_PER_RECORD, "a drop with an end is one record");
+_Static_assert(SKUS_ALWAYS_ON_MAX *(ID_SIZE_MAX + 13) + 4096 <= RECORD_SIZE_MAX, "a record holds its SKUs");
 
 #endif

@@ -14,7 +14,7 @@ enum verdict {
 #define VERDICT_LOGGED_MAX 63 /* above it: never in the log */
 
 struct verdict_row {
-	const char *name; /* "sold_out", for metrics and statistics: the code, or the name in lower case */
+	const char *name; /* "SOLD_OUT": the row in verdict.def */
 	int status;       /* HTTP */
 	const char *code; /* problem code; "" for a 2xx */
 	const char *sentence;
