@@ -26,8 +26,10 @@ TEST ?=
 BENCH ?=
 
 # Debian's own python3 has the test packages; another one on PATH would not.
-PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
-NINJA := ninja --quiet
+PYTHON ?= /usr/bin/python3
+
+# What a command says is shown when it fails.
+quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
 .PHONY: all deps build demo test bench fmt lint san install clean configure
 
@@ -36,22 +38,18 @@ all: build
 deps:
 	@scripts/deps.sh build test
 
-$(BUILD)/build.ninja:
-	@echo "configuring $(BUILD)"
-	@meson setup $(BUILD) -Dwerror=$(WERROR) $(MESON_FLAGS) >$(BUILD).log 2>&1 || { cat $(BUILD).log >&2; rm -f $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
-
 configure:
 	@scripts/deps.sh build
-	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@[ -f $(BUILD)/build.ninja ] || { echo "configuring $(BUILD)"; \
+		$(call quietly,meson setup $(BUILD) -Dwerror=$(WERROR) $(MESON_FLAGS)); }
 
 build: configure
 	@echo "building $(BUILD)/src/cli/dibs and the unit tests"
-	@$(NINJA) -C $(BUILD)
+	@$(call quietly,ninja -C $(BUILD))
 
 demo: configure
 	@echo "building $(BUILD)/src/cli/dibs"
-	@$(NINJA) -C $(BUILD) src/cli/dibs
+	@$(call quietly,ninja -C $(BUILD) src/cli/dibs)
 	@$(BUILD)/src/cli/dibs demo $(DEMO)
 
 test:
@@ -64,7 +62,7 @@ san:
 
 bench: configure
 	@scripts/deps.sh bench
-	@$(NINJA) -C $(BUILD)
+	@$(call quietly,ninja -C $(BUILD))
 	@$(PYTHON) bench/run.py --build $(BUILD) $(BENCH)
 
 fmt:
@@ -77,9 +75,9 @@ lint: configure
 
 # A PREFIX that changes is told to Meson first; the binary holds no path of it and is not built again.
 install: configure
-	@$(NINJA) -C $(BUILD)
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --quiet
+	@$(call quietly,ninja -C $(BUILD))
+	@$(call quietly,DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild)
 	@echo "installed under $(DESTDIR)$(PREFIX)"
 
 clean:

@@ -70,10 +70,13 @@ static inline struct index_place index_place_hashed(const struct index_table *ta
 	return (struct index_place){chunk, tag ? tag : 1};
 }
 
-/* For numbers that are given out one after the other: neighbours share a chunk, so a fold walks the table in order. */
-static inline struct index_place index_place_sequential(const struct index_table *table, uint64_t number)
+/* For numbers, which are no hashes yet (the finishing steps of MurmurHash3, A. Appleby). Neighbours are spread on
+ * purpose: numbers that stay while others go would else pile up in one stretch of the table. */
+static inline struct index_place index_place_numbered(const struct index_table *table, uint64_t number)
 {
-	return (struct index_place){(number >> 3) % table->chunk_count, (uint8_t)(1 + number % 255)};
+	number = (number ^ number >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	number = (number ^ number >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return index_place_hashed(table, number ^ number >> 33);
 }
 
 static inline void index_prefetch(const struct index_table *table, struct index_place place)

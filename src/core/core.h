@@ -65,7 +65,8 @@ int core_apply(struct core *core, uint64_t sequence, struct wall_ms time, const 
                struct outcome *ret, struct error *error);
 
 /* Works out a claim's digests and asks the processor to fetch what core_apply() of it will touch; no effect on the
- * state. Worth it a few records ahead. */
+ * state. To be called PREFETCH_AHEAD records ahead of the one that is applied. */
+#define PREFETCH_AHEAD 12
 void core_prefetch(const struct core *core, struct command *command);
 
 /* ---- what changed: one call per row that a record touched, during core_apply ---- */

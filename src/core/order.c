@@ -147,7 +147,7 @@ uint32_t order_find(const struct core *core, uint64_t sequence)
 	struct numbered numbered = {core, sequence};
 	if (sequence == 0)
 		return NO_ORDER;
-	return index_find(&core->by_sequence, index_place_sequential(&core->by_sequence, sequence), is_numbered,
+	return index_find(&core->by_sequence, index_place_numbered(&core->by_sequence, sequence), is_numbered,
 	                  &numbered);
 }
 
@@ -156,15 +156,13 @@ uint32_t order_find(const struct core *core, uint64_t sequence)
 /* A touched order stands in the rolling hash with what can change of it, and its SKUs with their numbers. */
 static void mix_order(struct core *core, const struct order *order)
 {
-	core_mix(core, order->sequence | (uint64_t)order->status << 56);
-	core_mix(core,
-	         (uint64_t)order->position << 32 | order->ended_delta * (uint64_t)(order->status != ORDER_PENDING));
+	uint32_t ended = order->status == ORDER_PENDING ? 0 : order->ended_delta;
+	core_mix(core, order->sequence | (uint64_t)order->status << 56, (uint64_t)order->position << 32 | ended);
 }
 
 static void mix_sku(struct core *core, const struct sku *sku)
 {
-	core_mix(core, (uint64_t)sku->stock << 32 | sku->held);
-	core_mix(core, sku->sold);
+	core_mix(core, (uint64_t)sku->stock << 32 | sku->held, sku->sold);
 }
 
 enum units { UNITS_HOLD, UNITS_SELL, UNITS_SELL_HELD, UNITS_GIVE_BACK };
@@ -263,7 +261,7 @@ uint32_t order_grant(struct core *core, uint64_t sequence, int64_t time, const s
 	order->status = drop->hold_ms ? ORDER_PENDING : ORDER_COMPLETED;
 	set_lines(core, order, drop, command);
 	link_to_buyer(core, index, drop_number);
-	index_insert(&core->by_sequence, index_place_sequential(&core->by_sequence, sequence), index);
+	index_insert(&core->by_sequence, index_place_numbered(&core->by_sequence, sequence), index);
 	if (drop->hold_ms) {
 		move_units(core, order, UNITS_HOLD);
 		pending_append(core, drop, index);
@@ -325,10 +323,10 @@ void order_leave(struct core *core, uint32_t index)
 	struct order *order = &core->orders[index];
 	uint32_t drop = order_drop(core, order);
 	must(order->status != ORDER_PENDING);
-	core_mix(core, order->sequence | UINT64_C(7) << 56);
+	core_mix(core, order->sequence | UINT64_C(7) << 56, order->status);
 	remember_sold(core, order);
 	unlink_from_buyer(core, index, drop);
-	index_remove(&core->by_sequence, index_place_sequential(&core->by_sequence, order->sequence), index);
+	index_remove(&core->by_sequence, index_place_numbered(&core->by_sequence, order->sequence), index);
 	lines_give_back(core, order);
 	order_give_back(core, index);
 	core->drops[drop].left++;

@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct head) == 40, "the head has no gaps");
 _Static_assert(sizeof(struct core_heart) == 104 + INCARNATIONS_MAX * 16 + ADMIN_KEYS_MAX * 32 + CHECKS_KEPT * 16 + 0,
                "the heart has no gaps");
 _Static_assert(sizeof(struct drop) ==
-                   40 + 4 * 8 + 5 * 8 + 16 + 16 + ID_SIZE_MAX + TITLE_SIZE_MAX + 8 + VERDICT_COUNT * 8,
+                   64 + 64 + 16 + ID_SIZE_MAX + TITLE_SIZE_MAX + 8 + (VERDICT_COUNT + DROP_ZEROS) * 8,
                "a drop has no gaps");
 _Static_assert(sizeof(struct sku) == 24 + 8 + ID_SIZE_MAX, "a SKU has no gaps");
 _Static_assert(sizeof(struct api_key) == BLAKE_SIZE + 8 + 8 + ID_SIZE_MAX + NAME_SIZE_MAX, "an API key has no gaps");
@@ -164,8 +164,6 @@ static int check_fits(const struct core *core, struct error *error)
 	                 setting);
 }
 
-#define PREFETCH_AHEAD 16
-
 static void prefetch_order(const struct core *core, uint32_t index)
 {
 	const struct order *order = &core->orders[index];
@@ -182,7 +180,7 @@ static void rebuild_tables(struct core *core)
 			prefetch_order(core, i + PREFETCH_AHEAD);
 		if (!order->sequence)
 			continue;
-		index_insert(&core->by_sequence, index_place_sequential(&core->by_sequence, order->sequence), i);
+		index_insert(&core->by_sequence, index_place_numbered(&core->by_sequence, order->sequence), i);
 		if (order->is_newest)
 			index_insert(&core->by_owner, order_owner_place(core, order_drop(core, order), order->buyer),
 			             i);

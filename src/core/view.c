@@ -94,7 +94,7 @@ void core_drop_view(const struct core *core, uint32_t number, struct wall_ms now
 	    .basis = drop->basis,
 	    .created = drop->created,
 	};
-	memcpy(ret->counts, drop->counts, sizeof ret->counts);
+	memcpy(ret->counts, drop->counts, sizeof drop->counts);
 }
 
 enum drop_state drop_view_state(const struct drop_view *view, struct wall_ms now)

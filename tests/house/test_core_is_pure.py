@@ -18,11 +18,12 @@ PURE_C = set("""
 # Of base: functions of their arguments.
 PURE_BASE = set("""
     blake2b256 blake_stream_init blake_stream_add blake_stream_end digest128 crc32c error_set must_failed
+    deadline_heap_bytes deadline_heap_init deadline_heap_set deadline_heap_remove
     rfc3339_format rfc3339_parse text_is_visible text_is_id text_is_utf8 text_to_u64
 """.split())
 # Allowed to one object each, and why.
-MEMORY = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "free", "mmap", "munmap", "madvise"}
-BUFFERS = {"buf_put", "buf_text", "buf_str", "buf_u64", "buf_i64", "buf_printf", "buf_json", "buf_reserve"}
+MEMORY = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "free", "mmap", "mmap64", "munmap", "madvise"}
+BUFFERS = {"buf_put", "buf_text", "buf_str", "buf_u64", "buf_i64", "buf_printf", "buf_json", "buf_reserve", "buf_fini"}
 EXCEPTIONS = {
     "pools.c": MEMORY,  # the one place where core_new() takes everything and core_free() gives it back
     "command_print.c": BUFFERS,  # `dibs log show`: a line of text per record, never in core_apply()

@@ -14,7 +14,7 @@ SYSTEM_HEADERS = set("""
     assert.h ctype.h errno.h fcntl.h float.h getopt.h inttypes.h limits.h locale.h math.h pthread.h sched.h semaphore.h
     setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h
     time.h unistd.h wchar.h termios.h dirent.h ftw.h glob.h fnmatch.h libgen.h poll.h spawn.h syslog.h netdb.h
-    malloc.h endian.h byteswap.h immintrin.h x86intrin.h nmmintrin.h
+    malloc.h endian.h byteswap.h immintrin.h emmintrin.h x86intrin.h nmmintrin.h
     arpa/inet.h netinet/in.h netinet/tcp.h
     sys/epoll.h sys/eventfd.h sys/file.h sys/ioctl.h sys/mman.h sys/param.h sys/prctl.h sys/random.h sys/resource.h
     sys/socket.h sys/stat.h sys/statfs.h sys/statvfs.h sys/syscall.h sys/time.h sys/timerfd.h sys/types.h sys/uio.h
