@@ -66,7 +66,7 @@ int ask_list(const struct invocation *invocation, const char *first, const char 
 	if (!invocation->json)
 		buf_str(&out, heading);
 	buf_put(&path, first, strlen(first) + 1);
-	if (!output_put(&out))
+	if (!output_write(&out))
 		rc = 1;
 	while (rc == 0 && path.size)
 		rc = ask_page(invocation, client, &path, name, show, error);
