@@ -21,8 +21,8 @@ enum change_kind { CHANGED_NEW, CHANGED_TERMS, CHANGED_FLOW, CHANGED_STOCK, CHAN
 struct change {
 	uint64_t sequence;
 	uint32_t drop;
-	uint32_t kind : 8;
-	uint32_t index : 24; /* STOCK: the SKU's place; COUNT: verdict; KEY: its number */
+	uint32_t kind:8;
+	uint32_t index:24; /* STOCK: the SKU's place; COUNT: verdict; KEY: its number */
 	union {
 		struct view_terms terms;
 		struct view_flow flow;

@@ -25,7 +25,7 @@ void flight_learn(struct flight *flight, const struct core *core)
 		struct drop_view view;
 		core_drop_view(core, flight->drop_count, core_time(core), &view);
 		flight->drops[flight->drop_count] =
-		        (struct flight_drop){.first_sku = flight->sku_count, .sku_count = view.sku_count};
+		    (struct flight_drop){.first_sku = flight->sku_count, .sku_count = view.sku_count};
 		flight->sku_count += view.sku_count;
 	}
 }

@@ -42,9 +42,9 @@ struct ledger {
 	uint32_t waiting; /* asks that take one of waiting_max's places */
 
 	/* what it writes by itself */
-	uint64_t tick;         /* counter of the TICK in flight; 0: none */
+	uint64_t tick;              /* counter of the TICK in flight; 0: none */
 	struct wall_ms tick_latest; /* then it counts as lost */
-	uint64_t checked;      /* sequence that the last CHECK named */
+	uint64_t checked;           /* sequence that the last CHECK named */
 	struct tally tally;
 
 	struct changes changes;

@@ -43,7 +43,8 @@ int ledger_new(struct core *core, const struct ledger_options *options, struct l
 	set_options(ledger, options);
 	if (!take_memory(ledger)) {
 		ledger_free(ledger);
-		return error_set(error, FAULT_MEMORY, "no memory for the ledger; lower waiting-max, drops-max or skus-max");
+		return error_set(error, FAULT_MEMORY,
+		                 "no memory for the ledger; lower waiting-max, drops-max or skus-max");
 	}
 	flight_learn(&ledger->flight, core);
 	ledger->release.until = core_sequence(core);
@@ -82,7 +83,7 @@ static bool append(struct ledger *ledger, struct command *command)
 	ledger->counter++;
 	ledger->size += (size_t)size;
 	ledger->appends[ledger->append_count++] =
-	        (struct ledger_append){at, (size_t)size, command->kind == COMMAND_CLAIM};
+	    (struct ledger_append){at, (size_t)size, command->kind == COMMAND_CLAIM};
 	return true;
 }
 
@@ -565,7 +566,7 @@ int ledger_step(struct ledger *ledger, const struct ledger_input *input, struct 
 	consider_all(ledger, &new);
 	see_ready(ledger);
 	*ret = (struct ledger_output){
-	        .appends = ledger->appends, .append_count = ledger->append_count, .released = take_out(ledger)};
+	    .appends = ledger->appends, .append_count = ledger->append_count, .released = take_out(ledger)};
 	return 0;
 }
 
@@ -580,8 +581,8 @@ static void untake_own(struct ledger *ledger, const struct command *command)
 	if (command->kind == COMMAND_CHECK)
 		ledger->checked = command->check.sequence - 1;
 	for (uint32_t i = 0; command->kind == COMMAND_COUNTS && i < command->counts.count; i++)
-		tally_add(&ledger->tally, command->counts.drop, command->counts.of[i].verdict, command->counts.of[i].count,
-		          ledger->now);
+		tally_add(&ledger->tally, command->counts.drop, command->counts.of[i].verdict,
+		          command->counts.of[i].count, ledger->now);
 }
 
 static uint64_t untake_appends(struct ledger *ledger, uint32_t taken)
@@ -589,8 +590,8 @@ static uint64_t untake_appends(struct ledger *ledger, uint32_t taken)
 	uint64_t first = UINT64_MAX;
 	for (uint32_t i = taken; i < ledger->append_count; i++) {
 		struct command command;
-		must(command_decode(ledger->appends[i].bytes, ledger->appends[i].size, &ledger->scratch, &command, NULL) ==
-		     0);
+		must(command_decode(ledger->appends[i].bytes, ledger->appends[i].size, &ledger->scratch, &command,
+		                    NULL) == 0);
 		if (command.counter < first)
 			first = command.counter;
 		untake_own(ledger, &command);

@@ -62,7 +62,7 @@ static void take_counts(struct tally *tally, struct tally_row *row, struct comma
 		if (row->counts[place] == 0)
 			continue;
 		ret->counts.of[ret->counts.count++] =
-		        (struct verdict_count){.verdict = tally->verdict[place], .count = row->counts[place]};
+		    (struct verdict_count){.verdict = tally->verdict[place], .count = row->counts[place]};
 		row->counts[place] = 0;
 	}
 }

@@ -65,9 +65,10 @@ static int start_clock(struct ledger_thread *thread, struct error *error)
 {
 	struct wall_ms wall = clock_wall(), last = core_time(thread->core);
 	if (wall_before(wall, last) && !thread->options.clock_behind)
-		return error_set(error, FAULT_CLOCK,
-		                 "the clock is %lld ms behind the last record; set it right, or start with clock-behind",
-		                 (long long)(last.ms - wall.ms));
+		return error_set(
+		    error, FAULT_CLOCK,
+		    "the clock is %lld ms behind the last record; set it right, or start with clock-behind",
+		    (long long)(last.ms - wall.ms));
 	if (wall_before(wall, last))
 		wall = last;
 	thread->clock_offset_ms = wall.ms - (int64_t)(clock_mono().ns / 1000000);
@@ -324,7 +325,8 @@ static int take_buffers(struct ledger_thread *thread, struct error *error)
 	bool taken = thread->rings && thread->mailboxes && thread->outs && thread->echoes && thread->echo_bytes;
 	for (uint32_t loop = 0; taken && loop < loops; loop++)
 		taken = ring_init(&thread->rings[loop], thread->options.ring_size);
-	return taken ? 0 : error_set(error, FAULT_MEMORY, "no memory for the rings of %u loops; lower ring-size", loops);
+	return taken ? 0
+	             : error_set(error, FAULT_MEMORY, "no memory for the rings of %u loops; lower ring-size", loops);
 }
 
 static int make_ledger(struct ledger_thread *thread, struct error *error)

@@ -1,6 +1,10 @@
 /* memory: the log adapter for tests and simulation, with all its faults, decided by the caller.
  *
- * Without faults it echoes at once and is durable at once. Each fault is named and counted down to.
+ * Without faults it echoes at once and is durable at once. Each fault is named and counted down to: 1 is the next
+ * append, 0 is off.
+ *
+ * Memory   every record until log_close().
+ * Thread   as log.h says, so that a ledger's thread can run on it; faults, release and sync: the test's own.
  */
 #ifndef DIBS_LOG_MEMORY_H
 #define DIBS_LOG_MEMORY_H
@@ -23,7 +27,8 @@ struct log *memory_log_new(void);
 struct memory_log_faults *memory_log_faults(struct log *log);
 void memory_log_release(struct log *log, uint32_t count); /* lets so many echoes out */
 void memory_log_sync(struct log *log);                    /* durable up to what was appended */
-/* What a crash leaves: everything durable, then `survivors` of the rest; a new log on the same records. */
+/* What a crash leaves: everything durable, then `survivors` of the rest; a new log with copies of these records, without
+ * faults. The old one is still the caller's to close. */
 struct log *memory_log_crash(struct log *log, uint32_t survivors);
 
 #endif

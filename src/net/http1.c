@@ -116,7 +116,8 @@ static enum http1_result refuse_as_parsed(struct turn *turn, const llhttp_t *par
 {
 	if (turn->refusal.status)
 		return HTTP1_REFUSED;
-	if (errno_ == HPE_INVALID_VERSION || errno_ == HPE_PAUSED_H2_UPGRADE)
+	bool spoken = parser->http_major == 1 && parser->http_minor <= 1;
+	if ((errno_ == HPE_INVALID_VERSION && !spoken) || errno_ == HPE_PAUSED_H2_UPGRADE)
 		return refuse(turn, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
 	return malformed(turn, parser->reason && parser->reason[0] ? parser->reason : "this is not HTTP/1.1");
 }
