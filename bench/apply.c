@@ -27,8 +27,9 @@ static void apply_one(struct bench *bench, struct command *command)
 	struct error error;
 	command->incarnation = command->kind == COMMAND_HELLO ? 0 : 1;
 	command->counter = ++bench->counter;
-	if (core_apply(bench->core, ++bench->sequence, (struct wall_ms){START_MS + (int64_t)(bench->sequence / 1000)},
-	               command, &outcome, &error) != 0) {
+	uint64_t sequence = ++bench->sequence;
+	if (core_apply(bench->core, sequence, (struct wall_ms){START_MS + (int64_t)(sequence / 1000)}, command,
+	               &outcome, &error) != 0) {
 		fprintf(stderr, "apply: %s\n", error.text);
 		exit(1);
 	}
@@ -154,7 +155,7 @@ int main(int argc, char **argv)
 	uint32_t most = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 10000000;
 	double bytes;
 	digest_init();
-	for (uint32_t buyers = 1000; buyers <= most; buyers *= 10) {
+	for (uint32_t buyers = argc > 2 ? most : 1000; buyers <= most; buyers *= 10) {
 		double ns = run_best(buyers, 1, 0, &bytes);
 		printf("apply-%u %.3f million/s\n", buyers, 1000 / ns);
 		printf("cost-%u %.1f ns\n", buyers, ns);

@@ -27,6 +27,7 @@ struct api_options {
 	enum eligibility eligibility;
 	uint32_t eligibility_percent; /* refused at random */
 	uint64_t eligibility_seed;
+	uint32_t eligibility_delay_ms; /* how long a check takes; 0: it answers at once */
 	uint8_t log_number;
 	bool access_log; /* one line per request */
 	const char *version;

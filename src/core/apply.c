@@ -54,10 +54,9 @@ static void apply_claim(struct core *core, uint64_t sequence, int64_t time, cons
 		core_decide(core, (struct wall_ms){time}, command, ret);
 	}
 	struct claim_digests digests = claim_digests(core, command);
-	core_mix(core, digests.buyer.a ^ digests.buyer.b);
-	core_mix(core, digests.key.a ^ digests.key.b);
+	core_mix(core, digests.buyer.a ^ digests.buyer.b, digests.key.a ^ digests.key.b);
 	for (uint32_t i = 0; i < command->claim.line_count; i++)
-		core_mix(core, (uint64_t)command->claim.line[i].sku << 32 | command->claim.line[i].quantity);
+		core_mix(core, command->claim.line[i].sku, command->claim.line[i].quantity);
 	if (ret->verdict != VERDICT_GRANTED)
 		return;
 	core->touched_order = order_grant(core, sequence, time, command);
@@ -77,14 +76,14 @@ static void apply_confirm(struct core *core, uint32_t index, uint64_t sequence, 
 		order_complete(core, index, time, payment);
 	else if (ret->verdict == VERDICT_DONE)
 		order->payment = payment;
-	core_mix(core, payment);
+	core_mix(core, payment, change);
 	core_tell_order(core, change, order->sequence, sequence, time, command);
 }
 
 static void apply_order(struct core *core, uint64_t sequence, int64_t time, const struct command *command,
                         struct outcome *ret)
 {
-	core_mix(core, command->order.order);
+	core_mix(core, command->order.order, ret->verdict);
 	if (ret->verdict != VERDICT_DONE && ret->verdict != VERDICT_REFUND_DUE)
 		return;
 	uint32_t index = core->touched_order = order_find(core, command->order.order);
@@ -129,13 +128,13 @@ static void change_drop(struct core *core, struct drop *drop, const struct comma
 		break;
 	case COMMAND_DROP_CLOSING:
 		drop->closes_at = command->drop.closes_at.ms;
-		core_mix(core, (uint64_t)drop->closes_at);
+		core_mix(core, command->drop.drop, (uint64_t)drop->closes_at);
 		break;
 	case COMMAND_DROP_RESTOCK: {
 		struct sku *sku = &core->skus[drop->first_sku + command->drop.sku];
 		sku->stock = (uint32_t)((int64_t)sku->stock + command->drop.quantity);
 		must((uint64_t)sku->held + sku->sold <= sku->stock); /* P1 */
-		core_mix(core, (uint64_t)command->drop.sku << 32 | sku->stock);
+		core_mix(core, command->drop.sku, sku->stock);
 		break;
 	}
 	default:
@@ -158,7 +157,7 @@ static void apply_drop(struct core *core, uint64_t sequence, int64_t time, const
 		due_expire_drop(core, ret->drop, sequence, time, restock_fits, command);
 		core_decide(core, (struct wall_ms){time}, command, ret);
 	}
-	core_mix(core, command->drop.drop);
+	core_mix(core, command->drop.drop, command->kind);
 	if (ret->verdict != VERDICT_DONE)
 		return;
 	change_drop(core, &core->drops[ret->drop], command);
@@ -171,7 +170,8 @@ static void apply_drop(struct core *core, uint64_t sequence, int64_t time, const
 static void apply_create(struct core *core, uint64_t sequence, int64_t time, const struct command *command,
                          struct outcome *ret)
 {
-	core_mix(core, drop_spec_digest(core, &command->create).a);
+	struct digest128 spec = drop_spec_digest(core, &command->create);
+	core_mix(core, spec.a, spec.b);
 	if (ret->verdict != VERDICT_DONE)
 		return;
 	ret->drop = core->heart.drop_count;
@@ -195,7 +195,8 @@ static void set_api_key(struct api_key *key, int64_t time, const struct command 
 static void apply_api_key(struct core *core, uint64_t sequence, int64_t time, const struct command *command,
                           struct outcome *ret)
 {
-	core_mix(core, core_digest(core, command->api_key.id).a);
+	struct digest128 id = core_digest(core, command->api_key.id);
+	core_mix(core, id.a, id.b);
 	if (ret->verdict != VERDICT_DONE)
 		return;
 	if (command->kind == COMMAND_KEY_CREATE)
@@ -208,7 +209,7 @@ static void apply_api_key(struct core *core, uint64_t sequence, int64_t time, co
 
 static int apply_rules(struct core *core, const struct command *command, struct outcome *ret, struct error *error)
 {
-	core_mix(core, command->rules.number);
+	core_mix(core, command->rules.number, ret->verdict);
 	if (ret->verdict != VERDICT_DONE)
 		return 0;
 	if (command->rules.number > RULES_KNOWN)
@@ -225,7 +226,7 @@ static void apply_counts(struct core *core, uint64_t sequence, int64_t time, con
 	struct drop *drop = &core->drops[command->counts.drop];
 	for (uint32_t i = 0; i < command->counts.count; i++) {
 		drop->counts[command->counts.of[i].verdict] += command->counts.of[i].count;
-		core_mix(core, command->counts.of[i].verdict ^ command->counts.of[i].count << 8);
+		core_mix(core, command->counts.of[i].verdict, command->counts.of[i].count);
 	}
 	/* Nobody's verdict reads the counts: the basis stays. */
 	core_tell_drop(core, command->counts.drop, sequence, time, command);
@@ -346,27 +347,33 @@ int core_apply(struct core *core, uint64_t sequence, struct wall_ms time, const 
 	} else {
 		*ret = (struct outcome){.verdict = VERDICT_STALE, .drop = NO_DROP, .sku = NO_SKU};
 	}
-	core_mix(core, sequence);
-	core_mix(core, (uint64_t)time.ms);
-	core_mix(core, (uint64_t)command->kind | (uint64_t)ret->verdict << 8 | command->counter << 16);
-	core_mix(core, command->incarnation);
+	core_mix(core, sequence, (uint64_t)time.ms);
+	core_mix(core, (uint64_t)command->kind | (uint64_t)ret->verdict << 8 | command->counter << 16,
+	         command->incarnation);
 	keep_check_point(core, before, sequence);
 	return 0;
 }
 
+static void prefetch_claim(const struct core *core, struct command *command)
+{
+	struct claim_digests digests = claim_digests(core, command);
+	command->claim.buyer_digest = digests.buyer;
+	command->claim.key_digest = digests.key;
+	command->claim.digested = true;
+	index_prefetch(&core->by_owner, order_owner_place(core, command->claim.drop, digests.buyer));
+	index_prefetch(&core->by_sequence,
+	               index_place_numbered(&core->by_sequence, core->heart.sequence + 1 + PREFETCH_AHEAD));
+	if (command->claim.drop < core->heart.drop_count) {
+		const char *drop = (const char *)&core->drops[command->claim.drop];
+		__builtin_prefetch(drop, 1);
+		__builtin_prefetch(drop + 64, 1);
+	}
+}
+
 void core_prefetch(const struct core *core, struct command *command)
 {
-	if (command->kind == COMMAND_CLAIM) {
-		struct claim_digests digests = claim_digests(core, command);
-		command->claim.buyer_digest = digests.buyer;
-		command->claim.key_digest = digests.key;
-		command->claim.digested = true;
-		index_prefetch(&core->by_owner, order_owner_place(core, command->claim.drop, digests.buyer));
-		index_prefetch(&core->by_sequence,
-		               index_place_numbered(&core->by_sequence, core->heart.sequence + 1 + PREFETCH_AHEAD));
-		if (core->heart.order_free == NO_ORDER && core->heart.order_end < core->limits.orders)
-			__builtin_prefetch(&core->orders[core->heart.order_end], 1);
-	} else if (command->kind == COMMAND_CONFIRM || command->kind == COMMAND_CANCEL) {
+	if (command->kind == COMMAND_CLAIM)
+		prefetch_claim(core, command);
+	else if (command->kind == COMMAND_CONFIRM || command->kind == COMMAND_CANCEL)
 		index_prefetch(&core->by_sequence, index_place_numbered(&core->by_sequence, command->order.order));
-	}
 }

@@ -156,15 +156,13 @@ uint32_t order_find(const struct core *core, uint64_t sequence)
 /* A touched order stands in the rolling hash with what can change of it, and its SKUs with their numbers. */
 static void mix_order(struct core *core, const struct order *order)
 {
-	core_mix(core, order->sequence | (uint64_t)order->status << 56);
-	core_mix(core,
-	         (uint64_t)order->position << 32 | order->ended_delta * (uint64_t)(order->status != ORDER_PENDING));
+	uint32_t ended = order->status == ORDER_PENDING ? 0 : order->ended_delta;
+	core_mix(core, order->sequence | (uint64_t)order->status << 56, (uint64_t)order->position << 32 | ended);
 }
 
 static void mix_sku(struct core *core, const struct sku *sku)
 {
-	core_mix(core, (uint64_t)sku->stock << 32 | sku->held);
-	core_mix(core, sku->sold);
+	core_mix(core, (uint64_t)sku->stock << 32 | sku->held, sku->sold);
 }
 
 enum units { UNITS_HOLD, UNITS_SELL, UNITS_SELL_HELD, UNITS_GIVE_BACK };
@@ -325,7 +323,7 @@ void order_leave(struct core *core, uint32_t index)
 	struct order *order = &core->orders[index];
 	uint32_t drop = order_drop(core, order);
 	must(order->status != ORDER_PENDING);
-	core_mix(core, order->sequence | UINT64_C(7) << 56);
+	core_mix(core, order->sequence | UINT64_C(7) << 56, order->status);
 	remember_sold(core, order);
 	unlink_from_buyer(core, index, drop);
 	index_remove(&core->by_sequence, index_place_numbered(&core->by_sequence, order->sequence), index);

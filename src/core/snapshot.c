@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct head) == 40, "the head has no gaps");
 _Static_assert(sizeof(struct core_heart) == 104 + INCARNATIONS_MAX * 16 + ADMIN_KEYS_MAX * 32 + CHECKS_KEPT * 16 + 0,
                "the heart has no gaps");
 _Static_assert(sizeof(struct drop) ==
-                   40 + 4 * 8 + 5 * 8 + 16 + 16 + ID_SIZE_MAX + TITLE_SIZE_MAX + 8 + VERDICT_COUNT * 8,
+                   64 + 64 + 16 + ID_SIZE_MAX + TITLE_SIZE_MAX + 8 + (VERDICT_COUNT + DROP_ZEROS) * 8,
                "a drop has no gaps");
 _Static_assert(sizeof(struct sku) == 24 + 8 + ID_SIZE_MAX, "a SKU has no gaps");
 _Static_assert(sizeof(struct api_key) == BLAKE_SIZE + 8 + 8 + ID_SIZE_MAX + NAME_SIZE_MAX, "an API key has no gaps");

@@ -27,6 +27,7 @@
 
 #define NO_ORDER UINT32_MAX
 #define NO_LINE UINT32_MAX
+#define DROP_ZEROS 5   /* fill a drop up to whole cache lines */
 #define CHECKS_KEPT 16 /* rolling hashes at multiples of CHECK_EVERY that a CHECK may still name */
 
 /* 80 bytes: the figure that decides how many buyers a machine can hold. A free one has sequence 0 and its successor in
@@ -69,24 +70,30 @@ struct list {
 	uint32_t first, last;
 };
 
+/* What a claim reads and writes stands in the first two cache lines. */
 struct drop {
 	struct list pending, ended, kept;
 	uint32_t first_sku, sku_count;
 	uint32_t limit;
 	uint32_t hold_ms;
-	int64_t opens_at, closes_at, created_at;
-	int64_t keep_ms;
-	uint64_t basis, created, granted, left, last_left;
-	uint32_t pending_count;
+	int64_t opens_at, closes_at;
 	uint8_t opened, paused, closed, archived;
 	uint8_t always_on, id_size, title_size, currency_size;
-	uint32_t zero;
+
+	uint64_t basis, granted;
+	int64_t keep_ms;
+	uint32_t pending_count, zero;
+	int64_t created_at;
+	uint64_t created, left, last_left;
+
 	struct digest128 spec; /* of what founded it: "the same again" */
 	char id[ID_SIZE_MAX];
 	char title[TITLE_SIZE_MAX];
 	char currency[8];
 	uint64_t counts[VERDICT_COUNT];
+	uint64_t zeros[DROP_ZEROS];
 };
+_Static_assert(sizeof(struct drop) % 64 == 0, "drops lie on cache lines");
 
 struct api_key {
 	uint8_t hash[BLAKE_SIZE];
@@ -152,17 +159,17 @@ struct core {
 };
 
 /* ---- the rolling hash: over records, verdicts and the rows they changed (DESIGN §5.1) ----
- * A folded 64 × 64 bit multiplication per word: a checksum that every fold must reproduce, not a seal. The seal is the
+ * A folded 64 × 64 bit multiplication for every two words: a checksum that every fold must reproduce, not a seal. The seal is the
  * BLAKE2b chain of the batches. */
-static inline uint64_t hash_mix(uint64_t hash, uint64_t word)
+static inline uint64_t hash_mix(uint64_t hash, uint64_t a, uint64_t b)
 {
-	uint128 product = (uint128)(hash ^ word ^ UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93);
-	return (uint64_t)product ^ (uint64_t)(product >> 64) ^ (hash << 1 | hash >> 63);
+	uint128 product = (uint128)(hash ^ a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xd6e8feb86659fd93));
+	return (uint64_t)product ^ (uint64_t)(product >> 64) ^ (hash << 1 | hash >> 63) ^ b;
 }
 
-static inline void core_mix(struct core *core, uint64_t word)
+static inline void core_mix(struct core *core, uint64_t a, uint64_t b)
 {
-	core->heart.hash = hash_mix(core->heart.hash, word);
+	core->heart.hash = hash_mix(core->heart.hash, a, b);
 }
 
 /* ---- order.c ---- */

@@ -91,7 +91,10 @@ struct ask {
 	/* the ledger's */
 	struct answer answer;
 	struct ask *next;
-	uint64_t counter;
+	uint64_t counter;        /* of its record: echoes find their asks by it */
+	struct wall_ms latest;   /* past it, a record without an echo is an unknown outcome */
+	uint64_t store_position; /* ASK_STORE: how far the store had to be; kept when the ask comes again */
+	bool counted;            /* it takes one of waiting_max's places */
 	struct mono_ns submitted;
 
 	/* the asker's again; the ledger only carries these back */

@@ -13,6 +13,7 @@
 struct ledger_thread;
 
 struct ledger_thread_options {
+	struct core_limits limits; /* the core's own: the ledger's tables and the views are as large */
 	uint32_t loops;
 	uint32_t ring_size; /* asks per loop on their way in; full is "overloaded" */
 	uint32_t waiting_max, claim_timeout_ms;

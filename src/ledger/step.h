@@ -20,6 +20,7 @@
 struct ledger;
 
 struct ledger_options {
+	struct core_limits limits; /* the core's own: the ledger's tables are as large */
 	uint32_t waiting_max;      /* asks appended and not yet released, and claims that wait for units: settings */
 	uint32_t claim_timeout_ms; /* a claim's latest time is now plus this */
 	bool eligibility;          /* claims that would be granted answer CHECK_FIRST until `eligible` is set */
@@ -61,8 +62,8 @@ int ledger_step(struct ledger *ledger, const struct ledger_input *input, struct 
 /* The log took only the first `taken` of the last step's appends (FAULT_BUSY): the rest answer OVERLOADED. */
 void ledger_unappended(struct ledger *ledger, uint32_t taken, struct ledger_output *ret);
 
-bool ledger_is_ready(const struct ledger *ledger);            /* its HELLO is durable and nothing is due */
-bool ledger_is_idle(const struct ledger *ledger);             /* no ask is waiting for anything */
+bool ledger_is_ready(const struct ledger *ledger); /* its HELLO is durable and nothing is due */
+bool ledger_is_idle(const struct ledger *ledger);  /* no ask is waiting for anything; draining: no COUNTS either */
 struct wall_ms ledger_next_wake(const struct ledger *ledger); /* next deadline, next COUNTS; WALL_NEVER: none */
 uint32_t ledger_waiting(const struct ledger *ledger);
 

@@ -3,10 +3,11 @@
  * It can be deleted and is rebuilt from the log; it is never a condition of a grant. One writer (the projector) puts
  * rows and their position in one transaction; many readers.
  *
- * Memory   rows handed to `each` live during the call.
+ * Memory   rows handed to `each` live during the call, which asks the store nothing itself.
  * Faults   FAULT_IO with the engine's message; FAULT_VERSION: a newer schema (an older one is thrown away and rebuilt);
- *          FAULT_DAMAGED: not a store, or broken: delete it, it is rebuilt.
- * Thread   writing: one. Reading: any, each call takes a reader of a small pool.
+ *          FAULT_DAMAGED: not a store, or broken, or of another log: renew() it, it is rebuilt; FAULT_NO_SPACE.
+ *          After a fault of a writing call the transaction is undone by rollback(), never by the engine alone.
+ * Thread   writing: one. Reading: any, each call takes a reader of a small pool and sees whole transactions only.
  */
 #ifndef DIBS_STORE_STORE_H
 #define DIBS_STORE_STORE_H
@@ -33,7 +34,7 @@ struct store_order {
 };
 
 struct store_drop {
-	uint32_t drop;
+	uint32_t drop; /* number */
 	struct text id;
 	struct wall_ms created_at;
 };
@@ -46,6 +47,9 @@ struct store_second {
 	uint32_t refusal_count;
 	struct verdict_count refusal[COUNTS_MAX];
 };
+
+#define STORE_PAGE_MAX 1000     /* orders of one answer; a larger limit is cut: one question is little work */
+#define STORE_SECONDS_MAX 86400 /* seconds of one answer: a day */
 
 struct store_page {
 	struct text drop;  /* empty: all */
@@ -62,34 +66,46 @@ struct store_refund {
 	struct wall_ms time;
 };
 
+/* Numbers beside the rows, changed in the same transaction. 0 until first put. */
+enum store_mark {
+	STORE_MARK_HASH,       /* core_hash() at the position: whose rows these are */
+	STORE_MARK_WHOLE_FROM, /* after a rebuild from a snapshot: rows are whole from this sequence on; 0: all are */
+	STORE_MARK_COUNT
+};
+
+typedef void store_order_fn(void *context, const struct store_order *order);
+typedef void store_second_fn(void *context, const struct store_second *second);
+typedef void store_refund_fn(void *context, const struct store_refund *refund);
+
 struct store_ops {
-	/* writing, in this order: begin, rows, commit. A fault in between undoes all of it. */
+	/* writing, in this order: begin, rows, commit. After a fault in between: rollback, which undoes all of it. */
 	int (*begin)(struct store *store, struct error *error);
 	int (*put_drop)(struct store *store, const struct store_drop *drop, struct error *error);
 	int (*put_order)(struct store *store, const struct store_order *order, struct error *error);
+	/* FAULT_DAMAGED when the order is not there. An empty payment_ref leaves what is there. */
 	int (*end_order)(struct store *store, uint64_t sequence, enum order_status status, struct wall_ms ended_at,
 	                 struct text payment_ref, struct error *error);
 	int (*put_refund)(struct store *store, const struct store_refund *refund, struct error *error);
 	int (*add_second)(struct store *store, const struct store_second *second, struct error *error);
+	int (*put_mark)(struct store *store, enum store_mark mark, uint64_t value, struct error *error);
 	int (*commit)(struct store *store, uint64_t position, struct wall_ms as_of, struct error *error);
 	void (*rollback)(struct store *store);
+	/* Outside of a transaction: throws all away, so that the position is 0; waits for the readers. keep: a broken
+	 * store stays aside under the name "….damaged" (the newest one does). After a fault: call it again. */
+	int (*renew)(struct store *store, bool keep, struct error *error);
 	/* reading */
 	int (*position)(struct store *store, uint64_t *ret, struct wall_ms *ret_as_of, struct error *error);
-	int (*order)(struct store *store, uint64_t sequence,
-	             void (*each)(void *context, const struct store_order *order), void *context,
+	int (*mark)(struct store *store, enum store_mark mark, uint64_t *ret, struct error *error);
+	int (*order)(struct store *store, uint64_t sequence, store_order_fn *each, void *context,
 	             struct error *error); /* 1 found, 0 not */
 	int (*order_by_key)(struct store *store, struct text drop, struct text buyer, struct text key,
-	                    void (*each)(void *context, const struct store_order *order), void *context,
-	                    struct error *error); /* 1 found, 0 not */
-	int (*orders)(struct store *store, const struct store_page *page,
-	              void (*each)(void *context, const struct store_order *order), void *context,
-	              struct error *error); /* how many */
-	int (*seconds)(struct store *store, struct text drop, int64_t from, uint32_t limit,
-	               void (*each)(void *context, const struct store_second *second), void *context,
+	                    store_order_fn *each, void *context, struct error *error); /* 1 found, 0 not */
+	int (*orders)(struct store *store, const struct store_page *page, store_order_fn *each, void *context,
+	              struct error *error); /* newest first; how many */
+	int (*seconds)(struct store *store, struct text drop, int64_t from, uint32_t limit, store_second_fn *each,
+	               void *context, struct error *error); /* oldest first; how many */
+	int (*refunds)(struct store *store, uint64_t order, store_refund_fn *each, void *context,
 	               struct error *error); /* oldest first; how many */
-	int (*refunds)(struct store *store, uint64_t order,
-	               void (*each)(void *context, const struct store_refund *refund), void *context,
-	               struct error *error);
 	void (*close)(struct store *store);
 };
 
@@ -97,7 +113,10 @@ struct store {
 	const struct store_ops *ops;
 };
 
-/* SQLite in WAL mode. path ":memory:" is for tests. read_only: for audit. */
+/* SQLite in WAL mode. path ":memory:" is for tests (its one connection reads too: no reading inside a transaction).
+ * read_only: for audit, on a live data directory too; FAULT_NOT_FOUND when there is none, and nothing is repaired.
+ * Otherwise it is made when missing; a broken one is set aside as "….damaged", which is said, and made anew; a sound
+ * database of somebody else's is FAULT_DAMAGED and left alone. */
 int store_sqlite_open(const char *path, bool read_only, struct store **ret, struct error *error);
 
 #endif

@@ -93,10 +93,10 @@ static void numbers_in_a_row(void **state)
 	begin(CAPACITY);
 	for (uint32_t i = 0; i < CAPACITY; i++) {
 		rows[i] = UINT64_C(1) << 40 | i;
-		index_insert(&table, index_place_sequential(&table, rows[i]), i);
+		index_insert(&table, index_place_numbered(&table, rows[i]), i);
 	}
 	for (uint32_t i = 0; i < CAPACITY; i++)
-		assert_int_equal(index_find(&table, index_place_sequential(&table, rows[i]), row_has, &rows[i]), i);
+		assert_int_equal(index_find(&table, index_place_numbered(&table, rows[i]), row_has, &rows[i]), i);
 }
 
 /* Thousands come and go; what a plain array says is what the table says, and no walk is left behind. */

@@ -1,0 +1,169 @@
+/* Snapshots: a core as a stream of bytes on the disk, and the fold from there on. */
+#include "follow/snapshots.h"
+
+#include <stdlib.h>
+
+#include "base/log_line.h"
+#include "log/journal.h"
+#include "log/snapshot_file.h"
+
+#define SNAPSHOTS_SEEN 16    /* two are kept; more lie there only when removing failed */
+#define PROGRESS_EVERY 65536 /* records between two calls of progress */
+#define UNUSABLE_SNAPSHOT 1  /* load_one: said, and the next older one is to be tried */
+
+static void say_unusable(uint64_t sequence, const struct error *error)
+{
+	log_line(LOG_WARN, "snapshot_unusable", LOG_NUMBER("sequence", sequence), LOG_TEXT("reason", error->text));
+}
+
+/* A pool that is too small, or no memory, is the same with the older one. */
+static bool is_the_snapshots(int rc)
+{
+	return rc != FAULT_FULL && rc != FAULT_MEMORY;
+}
+
+static int read_core(struct disk *disk, uint64_t sequence, struct core *core, struct error *error)
+{
+	struct snapshot_reader *reader;
+	struct wall_ms time;
+	int rc = snapshot_open(disk, sequence, &reader, &time, error);
+	if (rc < 0)
+		return rc;
+	rc = core_load(core, snapshot_read, reader, error);
+	snapshot_close(reader);
+	if (rc == 0 && core_sequence(core) != sequence)
+		rc = error_set(error, FAULT_DAMAGED, "snapshot %llu is one of sequence %llu",
+		               (unsigned long long)sequence, (unsigned long long)core_sequence(core));
+	return rc;
+}
+
+static int load_one(struct disk *disk, const struct core_limits *limits, uint64_t sequence, struct core **ret,
+                    struct error *error)
+{
+	struct error found;
+	struct core *core;
+	int rc = core_new(limits, &core, error);
+	if (rc < 0)
+		return rc;
+	rc = read_core(disk, sequence, core, &found);
+	if (rc == 0) {
+		*ret = core;
+		return 0;
+	}
+	core_free(core);
+	if (is_the_snapshots(rc)) {
+		say_unusable(sequence, &found);
+		return UNUSABLE_SNAPSHOT;
+	}
+	return error_set(error, rc, "%s", found.text);
+}
+
+int follow_load_snapshot(struct disk *disk, const struct core_limits *limits, uint64_t at_most, struct core **ret,
+                         uint64_t *ret_sequence, struct error *error)
+{
+	uint64_t there[SNAPSHOTS_SEEN];
+	int count = snapshot_list(disk, there, SNAPSHOTS_SEEN, error);
+	for (int i = count - 1; i >= 0; i--) {
+		if (at_most > 0 && there[i] > at_most)
+			continue;
+		int rc = load_one(disk, limits, there[i], ret, error);
+		if (rc == 0)
+			*ret_sequence = there[i];
+		if (rc != UNUSABLE_SNAPSHOT)
+			return rc;
+	}
+	if (count < 0)
+		return count;
+	int rc = core_new(limits, ret, error);
+	if (rc == 0)
+		*ret_sequence = 0;
+	return rc;
+}
+
+int follow_load_oldest(struct disk *disk, const struct core_limits *limits, struct core **ret, uint64_t *ret_sequence,
+                       struct error *error)
+{
+	uint64_t there[SNAPSHOTS_SEEN];
+	int count = snapshot_list(disk, there, SNAPSHOTS_SEEN, error);
+	for (int i = 0; i < count; i++) {
+		int rc = load_one(disk, limits, there[i], ret, error);
+		if (rc == 0)
+			*ret_sequence = there[i];
+		if (rc != UNUSABLE_SNAPSHOT)
+			return rc;
+	}
+	return count < 0 ? count : error_set(error, FAULT_NOT_FOUND, "there is no sound snapshot");
+}
+
+int follow_save_snapshot(struct disk *disk, const struct core *core, struct error *error)
+{
+	struct snapshot_writer *writer;
+	int rc = snapshot_begin(disk, core_sequence(core), core_time(core), &writer, error);
+	if (rc < 0)
+		return rc;
+	rc = core_save(core, snapshot_write, writer, error);
+	if (rc == 0)
+		return snapshot_commit(writer, error);
+	snapshot_abandon(writer);
+	return rc;
+}
+
+int follow_archive(struct disk *disk, struct log *log, struct error *error)
+{
+	uint64_t there[SNAPSHOTS_SEEN];
+	int count = snapshot_list(disk, there, SNAPSHOTS_SEEN, error);
+	if (count < 2)
+		return count < 0 ? count : 0;
+	return journal_archive(log, there[count - 2] + 1, false, error);
+}
+
+/* ---- folding ---- */
+
+struct fold {
+	struct core *core;
+	struct command_scratch *scratch;
+	uint64_t until;
+	void (*progress)(void *context, uint64_t sequence);
+	void *context;
+};
+
+static int fold_record(const struct fold *fold, const struct log_record *record, struct error *error)
+{
+	struct command command;
+	struct outcome outcome;
+	int rc = command_decode(record->bytes, record->size, fold->scratch, &command, error);
+	if (rc == 0)
+		rc = core_apply(fold->core, record->sequence, record->time, &command, &outcome, error);
+	if (rc == 0 && fold->progress && record->sequence % PROGRESS_EVERY == 0)
+		fold->progress(fold->context, record->sequence);
+	return rc;
+}
+
+static int fold_all(const struct fold *fold, struct log *log, struct log_cursor *cursor, struct error *error)
+{
+	struct log_record record;
+	int rc = 0;
+	while (rc >= 0 && (fold->until == 0 || core_sequence(fold->core) < fold->until)) {
+		rc = log_cursor_next(log, cursor, &record, error);
+		if (rc == 0)
+			return 0;
+		if (rc > 0)
+			rc = fold_record(fold, &record, error);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int follow_fold(struct log *log, struct core *core, uint64_t until, void (*progress)(void *context, uint64_t sequence),
+                void *context, struct error *error)
+{
+	struct fold fold = {.core = core, .until = until, .progress = progress, .context = context};
+	struct log_cursor *cursor;
+	int rc = log_cursor_open(log, core_sequence(core) + 1, &cursor, error);
+	if (rc < 0)
+		return rc;
+	fold.scratch = malloc(sizeof *fold.scratch);
+	rc = fold.scratch ? fold_all(&fold, log, cursor, error) : error_set(error, FAULT_MEMORY, "follow: no memory");
+	free(fold.scratch);
+	log_cursor_close(log, cursor);
+	return rc;
+}

@@ -1,0 +1,449 @@
+/* The shell around the step: rings in, mailboxes out, one round after the other.
+ *
+ *   loops ──ring──► gather ──► step ──► append, flush ──► echoes ──► step … ──► publish ──► mailbox ──► loops
+ *                                                                     └─ until nothing more is appended
+ *
+ * A round takes everything that waits, as one batch. Between rounds the thread sleeps until a loop hands over, the log
+ * moves, or something falls due.
+ */
+#include "ledger/ledger.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/digest.h"
+#include "base/must.h"
+#include "base/ring.h"
+#include "ledger/bell.h"
+#include "ledger/mailbox.h"
+#include "ledger/step.h"
+
+#define ECHOES_MAX 1024         /* of one step: a few windows of prefetching, and bounded buffers */
+#define ECHO_BYTES (512 * 1024) /* of one step; one record of any size fits behind it */
+#define GATHER_MAX 16384        /* asks of one round: as many as the appends of one step */
+#define MS_NS INT64_C(1000000)
+#define STOP_WAIT_NS (10 * MS_NS) /* while stopping: looks again at least so often */
+
+struct counters {
+	_Atomic uint64_t verdicts[VERDICT_COUNT];
+	_Atomic uint64_t steps, asks, sequence, durable;
+	_Atomic uint32_t waiting, orders, orders_max, pending;
+};
+
+struct ledger_thread {
+	/* fixed */
+	struct ledger_thread_options options;
+	struct core *core;
+	struct log *log;
+	struct ledger *ledger;
+	struct views *views;
+	pthread_t thread;
+	int64_t clock_offset_ms; /* wall clock less monotonic, at the start */
+	/* loops and ledger */
+	struct ring *rings;
+	struct mailbox *mailboxes;
+	struct bell bell;
+	_Atomic bool log_moved, stopping, ready;
+	struct counters counters;
+	/* ledger */
+	struct ask_list *outs; /* per loop: released in this round */
+	struct log_record *echoes;
+	uint8_t *echo_bytes;
+	uint32_t next_loop; /* whose ring is emptied first: each in turn */
+};
+
+/* ---- time: the wall clock at the start, and from then on the monotonic one ---- */
+
+static struct wall_ms now_of(const struct ledger_thread *thread)
+{
+	struct wall_ms time = core_time(thread->core);
+	struct wall_ms now = {(int64_t)(clock_mono().ns / 1000000) + thread->clock_offset_ms};
+	return wall_before(now, time) ? time : now;
+}
+
+static int start_clock(struct ledger_thread *thread, struct error *error)
+{
+	struct wall_ms wall = clock_wall(), last = core_time(thread->core);
+	if (wall_before(wall, last) && !thread->options.clock_behind)
+		return error_set(
+		    error, FAULT_CLOCK,
+		    "the clock is %lld ms behind the last record; set it right, or start with clock-behind",
+		    (long long)(last.ms - wall.ms));
+	if (wall_before(wall, last))
+		wall = last;
+	thread->clock_offset_ms = wall.ms - (int64_t)(clock_mono().ns / 1000000);
+	return 0;
+}
+
+/* ---- counters: written by the ledger alone, read by any ---- */
+
+#define set(counter, value) atomic_store_explicit(&(counter), (value), memory_order_relaxed)
+#define get(counter) atomic_load_explicit(&(counter), memory_order_relaxed)
+#define add(counter, more) set(counter, get(counter) + (more))
+
+static void count_state(struct ledger_thread *thread, uint64_t durable)
+{
+	struct counters *counters = &thread->counters;
+	set(counters->waiting, ledger_waiting(thread->ledger));
+	set(counters->orders, core_order_count(thread->core));
+	set(counters->pending, core_pending_count(thread->core));
+	set(counters->sequence, core_sequence(thread->core));
+	set(counters->durable, durable);
+	atomic_store_explicit(&thread->ready, ledger_is_ready(thread->ledger), memory_order_release);
+}
+
+/* ---- a round ---- */
+
+/* All that waits in the rings, from each in its order. */
+static struct ask *gather(struct ledger_thread *thread)
+{
+	struct ask_list list = {0};
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < thread->options.loops; i++) {
+		struct ring *ring = &thread->rings[(thread->next_loop + i) % thread->options.loops];
+		struct ask *ask;
+		while (count < GATHER_MAX && (ask = ring_take(ring))) {
+			ask_list_put(&list, ask);
+			count++;
+		}
+	}
+	thread->next_loop = (thread->next_loop + 1) % thread->options.loops;
+	add(thread->counters.asks, count);
+	return list.first;
+}
+
+/* Echoes live only until the next one is asked for: they are copied. Returns how many, or a fault. */
+static int take_echoes(struct ledger_thread *thread, struct error *error)
+{
+	int count = 0;
+	size_t size = 0;
+	while (count < ECHOES_MAX && size < ECHO_BYTES) {
+		struct log_record *echo = &thread->echoes[count];
+		int code = log_echo(thread->log, echo, error);
+		if (code < 0)
+			return code;
+		if (code == 0)
+			break;
+		must(echo->size <= RECORD_SIZE_MAX);
+		memcpy(thread->echo_bytes + size, echo->bytes, echo->size);
+		echo->bytes = thread->echo_bytes + size;
+		size += echo->size;
+		count++;
+	}
+	return count;
+}
+
+static void hand_to_outs(struct ledger_thread *thread, struct ask *released)
+{
+	struct ask_list list = {.first = released};
+	for (struct ask *ask; (ask = ask_list_take(&list));) {
+		add(thread->counters.verdicts[ask->answer.verdict], 1);
+		must(ask->loop < thread->options.loops);
+		ask_list_put(&thread->outs[ask->loop], ask);
+	}
+}
+
+/* What this step released goes to its loops; each is woken once. Mostly it is a round's first step that releases what
+ * has become durable, and its second that applies what is new. */
+static void hand_back(struct ledger_thread *thread)
+{
+	for (uint32_t loop = 0; loop < thread->options.loops; loop++) {
+		if (!thread->outs[loop].first)
+			continue;
+		mailbox_put(&thread->mailboxes[loop], &thread->outs[loop]);
+		thread->options.wake_loop(thread->options.wake_context, loop);
+	}
+}
+
+/* Appends what the step asks for. Returns 0 or the log's final fault. */
+static int append_all(struct ledger_thread *thread, struct ledger_output *output, struct wall_ms now,
+                      struct error *error)
+{
+	uint32_t taken = 0;
+	for (; taken < output->append_count; taken++) {
+		const struct ledger_append *append = &output->appends[taken];
+		int code = log_append(thread->log, now, append->bytes, append->size, error);
+		if (code == FAULT_BUSY || code == FAULT_NO_SPACE)
+			break;
+		if (code)
+			return code;
+	}
+	if (taken)
+		log_flush(thread->log);
+	if (taken == output->append_count)
+		return 0;
+	struct ledger_output untaken;
+	ledger_unappended(thread->ledger, taken, &untaken);
+	hand_to_outs(thread, untaken.released);
+	output->append_count = taken;
+	return 0;
+}
+
+/* One step with what there is. Returns whether another one follows at once (1), or not (0), or a fault. */
+static int step_once(struct ledger_thread *thread, struct ask *asks, int echo_count, struct error *error)
+{
+	uint64_t durable = log_durable(thread->log);
+	struct wall_ms now = now_of(thread);
+	struct ledger_input input = {.asks = asks,
+	                             .echoes = thread->echoes,
+	                             .echo_count = (uint32_t)echo_count,
+	                             .durable = durable,
+	                             .now = now,
+	                             .room = log_room(thread->log),
+	                             .draining = get(thread->stopping)};
+	struct ledger_output output;
+	int code = ledger_step(thread->ledger, &input, &output, error);
+	if (code)
+		return code;
+	add(thread->counters.steps, 1);
+	hand_to_outs(thread, output.released);
+	code = append_all(thread, &output, now, error);
+	if (code)
+		return code;
+	ledger_publish(thread->ledger, durable, thread->views);
+	hand_back(thread);
+	return output.append_count > 0 || echo_count > 0;
+}
+
+static int round_of_steps(struct ledger_thread *thread, struct error *error)
+{
+	struct ask *asks = gather(thread);
+	int code = log_failed(thread->log, error);
+	for (bool again = true; again && code >= 0; asks = NULL) {
+		int echoes = take_echoes(thread, error);
+		code = echoes < 0 ? echoes : step_once(thread, asks, echoes, error);
+		again = code > 0;
+	}
+	if (code < 0)
+		return code;
+	count_state(thread, log_durable(thread->log));
+	return 0;
+}
+
+/* ---- between rounds ---- */
+
+static bool has_work(const struct ledger_thread *thread)
+{
+	for (uint32_t loop = 0; loop < thread->options.loops; loop++)
+		if (!ring_is_empty(&thread->rings[loop]))
+			return true;
+	return atomic_load_explicit(&thread->log_moved, memory_order_acquire);
+}
+
+static int64_t sleep_ns(const struct ledger_thread *thread)
+{
+	if (get(thread->stopping))
+		return STOP_WAIT_NS;
+	struct wall_ms wake = ledger_next_wake(thread->ledger), now = now_of(thread);
+	if (wake.ms == WALL_NEVER.ms)
+		return INT64_MAX;
+	int64_t ms = wake.ms > now.ms ? wake.ms - now.ms : 0;
+	return ms < INT64_MAX / MS_NS ? ms * MS_NS : INT64_MAX;
+}
+
+static void sleep_until_rung(struct ledger_thread *thread)
+{
+	bell_set(&thread->bell);
+	if (has_work(thread))
+		bell_clear(&thread->bell);
+	else
+		bell_sleep(&thread->bell, sleep_ns(thread));
+}
+
+/* Everything that was asked is answered, everything that was appended is durable. */
+static bool is_drained(const struct ledger_thread *thread)
+{
+	return !has_work(thread) && ledger_is_idle(thread->ledger) &&
+	       log_durable(thread->log) >= core_sequence(thread->core);
+}
+
+/* The process is about to end: nothing is answered any more. */
+static void wait_for_stop(struct ledger_thread *thread)
+{
+	while (!get(thread->stopping)) {
+		bell_set(&thread->bell);
+		bell_sleep(&thread->bell, STOP_WAIT_NS);
+	}
+}
+
+static void *run(void *argument)
+{
+	struct ledger_thread *thread = argument;
+	struct error error;
+	for (;;) {
+		bool stopping = atomic_load_explicit(&thread->stopping, memory_order_acquire);
+		atomic_exchange_explicit(&thread->log_moved, false, memory_order_acq_rel);
+		if (round_of_steps(thread, &error) < 0)
+			break;
+		if (stopping && is_drained(thread))
+			return NULL;
+		sleep_until_rung(thread);
+	}
+	thread->options.failed(thread->options.failed_context, &error);
+	wait_for_stop(thread);
+	return NULL;
+}
+
+/* ---- start, stop ---- */
+
+static void log_has_moved(void *context)
+{
+	struct ledger_thread *thread = context;
+	atomic_store_explicit(&thread->log_moved, true, memory_order_release);
+	bell_ring(&thread->bell);
+}
+
+static void free_all(struct ledger_thread *thread)
+{
+	for (uint32_t loop = 0; thread->rings && loop < thread->options.loops; loop++)
+		ring_fini(&thread->rings[loop]);
+	ledger_free(thread->ledger);
+	views_free(thread->views);
+	free(thread->rings);
+	free(thread->mailboxes);
+	free(thread->outs);
+	free(thread->echoes);
+	free(thread->echo_bytes);
+	free(thread);
+}
+
+static void *lines_new(size_t count, size_t size)
+{
+	void *memory = aligned_alloc(RING_LINE, count * size);
+	if (memory)
+		memset(memory, 0, count * size);
+	return memory;
+}
+
+static int take_buffers(struct ledger_thread *thread, struct error *error)
+{
+	uint32_t loops = thread->options.loops;
+	thread->rings = lines_new(loops, sizeof *thread->rings);
+	thread->mailboxes = lines_new(loops, sizeof *thread->mailboxes);
+	thread->outs = calloc(loops, sizeof *thread->outs);
+	thread->echoes = calloc(ECHOES_MAX, sizeof *thread->echoes);
+	thread->echo_bytes = malloc(ECHO_BYTES + RECORD_SIZE_MAX);
+	bool taken = thread->rings && thread->mailboxes && thread->outs && thread->echoes && thread->echo_bytes;
+	for (uint32_t loop = 0; taken && loop < loops; loop++)
+		taken = ring_init(&thread->rings[loop], thread->options.ring_size);
+	return taken ? 0
+	             : error_set(error, FAULT_MEMORY, "no memory for the rings of %u loops; lower ring-size", loops);
+}
+
+static int make_ledger(struct ledger_thread *thread, struct error *error)
+{
+	const struct ledger_thread_options *from = &thread->options;
+	struct ledger_options options = {.limits = from->limits,
+	                                 .waiting_max = from->waiting_max,
+	                                 .claim_timeout_ms = from->claim_timeout_ms,
+	                                 .eligibility = from->eligibility,
+	                                 .log_number = from->log_number,
+	                                 .program = TEXT("dibs " DIBS_VERSION)};
+	random_bytes(options.digest_key, sizeof options.digest_key);
+	int code = ledger_new(thread->core, &options, &thread->ledger, error);
+	if (code)
+		return code;
+	code = views_new(from->limits.drops, from->limits.skus, from->limits.api_keys, &thread->views, error);
+	if (code == 0)
+		ledger_publish(thread->ledger, core_sequence(thread->core), thread->views);
+	return code;
+}
+
+static int start(struct ledger_thread *thread, struct error *error)
+{
+	int code = start_clock(thread, error);
+	if (code == 0)
+		code = take_buffers(thread, error);
+	if (code == 0)
+		code = make_ledger(thread, error);
+	if (code)
+		return code;
+	count_state(thread, core_sequence(thread->core));
+	set(thread->counters.orders_max, thread->options.limits.orders);
+	log_on_moved(thread->log, log_has_moved, thread);
+	if (pthread_create(&thread->thread, NULL, run, thread) == 0)
+		return 0;
+	log_on_moved(thread->log, NULL, NULL);
+	return error_set(error, FAULT_MEMORY, "the system gives no thread for the ledger");
+}
+
+int ledger_start(struct core *core, struct log *log, const struct ledger_thread_options *options,
+                 struct ledger_thread **ret, struct error *error)
+{
+	if (options->loops == 0 || options->ring_size == 0 || options->waiting_max == 0)
+		return error_set(error, FAULT_INVALID, "the ledger needs a loop, a ring and room to wait");
+	struct ledger_thread *thread = lines_new(1, sizeof *thread);
+	if (!thread)
+		return error_set(error, FAULT_MEMORY, "no memory for the ledger");
+	thread->options = *options;
+	thread->core = core;
+	thread->log = log;
+	int code = start(thread, error);
+	if (code) {
+		free_all(thread);
+		return code;
+	}
+	*ret = thread;
+	return 0;
+}
+
+void ledger_stop(struct ledger_thread *thread)
+{
+	atomic_store_explicit(&thread->stopping, true, memory_order_release);
+	bell_ring(&thread->bell);
+	pthread_join(thread->thread, NULL);
+	log_on_moved(thread->log, NULL, NULL);
+	free_all(thread);
+}
+
+/* ---- the loops' side ---- */
+
+uint32_t ledger_submit(struct ledger_thread *thread, uint32_t loop, struct ask *first, uint32_t count)
+{
+	must(loop < thread->options.loops);
+	struct ring *ring = &thread->rings[loop];
+	struct mono_ns now = clock_mono();
+	uint32_t taken = 0;
+	for (struct ask *ask = first; taken < count; taken++, ask = ask->next) {
+		ask->loop = loop;
+		ask->submitted = now;
+		if (!ring_stage(ring, ask))
+			break;
+	}
+	if (taken == 0)
+		return 0;
+	ring_publish(ring);
+	bell_ring(&thread->bell);
+	return taken;
+}
+
+struct ask *ledger_collect(struct ledger_thread *thread, uint32_t loop)
+{
+	must(loop < thread->options.loops);
+	return mailbox_take(&thread->mailboxes[loop]);
+}
+
+bool ledger_ready(const struct ledger_thread *thread)
+{
+	return atomic_load_explicit(&thread->ready, memory_order_acquire);
+}
+
+const struct views *ledger_views(const struct ledger_thread *thread)
+{
+	return thread->views;
+}
+
+void ledger_statistics(const struct ledger_thread *thread, struct ledger_statistics *ret)
+{
+	const struct counters *counters = &thread->counters;
+	for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++)
+		ret->verdicts[verdict] = get(counters->verdicts[verdict]);
+	ret->steps = get(counters->steps);
+	ret->asks = get(counters->asks);
+	ret->waiting = get(counters->waiting);
+	ret->orders = get(counters->orders);
+	ret->orders_max = get(counters->orders_max);
+	ret->pending = get(counters->pending);
+	ret->sequence = get(counters->sequence);
+	ret->durable = get(counters->durable);
+}
