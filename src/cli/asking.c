@@ -66,7 +66,7 @@ int ask_list(const struct invocation *invocation, const char *first, const char 
 	if (!invocation->json)
 		buf_str(&out, heading);
 	buf_put(&path, first, strlen(first) + 1);
-	if (!output_put(&out))
+	if (!output_write(&out))
 		rc = 1;
 	while (rc == 0 && path.size)
 		rc = ask_page(invocation, client, &path, name, show, error);
@@ -108,12 +108,6 @@ void body_time(struct buf *body, const char *name, int64_t ms)
 	char time[RFC3339_SIZE];
 	rfc3339_format((struct wall_ms){ms}, time);
 	body_text(body, name, text_of(time));
-}
-
-void body_raw(struct buf *body, const char *name, const char *json)
-{
-	put_name(body, name);
-	buf_str(body, json);
 }
 
 void body_end(struct buf *body)

@@ -23,7 +23,6 @@ void body_begin(struct buf *body);
 void body_text(struct buf *body, const char *name, struct text value);
 void body_number(struct buf *body, const char *name, int64_t value);
 void body_time(struct buf *body, const char *name, int64_t ms);
-void body_raw(struct buf *body, const char *name, const char *json);
 void body_end(struct buf *body);
 
 /* ---- lines for people ---- */

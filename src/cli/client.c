@@ -159,7 +159,8 @@ static int no_answer(const struct client *client, CURLcode code, struct error *e
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 	case CURLE_COULDNT_RESOLVE_HOST:
-		return error_set(error, FAULT_BUSY, "no server at %s; start one with `dibs serve`, or name it by --server",
+		return error_set(error, FAULT_BUSY,
+		                 "no server at %s; start one with `dibs serve`, or name it by --server",
 		                 client->server);
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
@@ -193,8 +194,7 @@ int client_call(struct client *client, const struct request *request, struct ans
 	if (code != CURLE_OK)
 		return no_answer(client, code, error);
 	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
-	*ret = (struct answer_text){
-	        .status = (int)status, .body = buf_as_text(&client->body), .next = next_of(client)};
+	*ret = (struct answer_text){.status = (int)status, .body = buf_as_text(&client->body), .next = next_of(client)};
 	return 0;
 }
 
@@ -205,13 +205,13 @@ static const char *advice(struct text code, int status)
 	static const struct {
 		const char *code, *advice;
 	} known[] = {
-	        {"unauthorized", "name a key by --key-file or DIBS_KEY_FILE, or the server's directory by --data"},
-	        {"forbidden", "ask with a key of another role"},
-	        {"overloaded", "try again in a moment"},
-	        {"log_unavailable", "make room on the server's disk, then try again"},
-	        {"unknown_outcome", "try again; the same Idempotency-Key is safe"},
-	        {"unknown_drop", "dibs drop list says which there are"},
-	        {"exists", "choose another id: an id is never used again"},
+	    {"unauthorized", "name a key by --key-file or DIBS_KEY_FILE, or the server's directory by --data"},
+	    {"forbidden", "ask with a key of another role"},
+	    {"overloaded", "try again in a moment"},
+	    {"log_unavailable", "make room on the server's disk, then try again"},
+	    {"unknown_outcome", "try again; the same Idempotency-Key is safe"},
+	    {"unknown_drop", "dibs drop list says which there are"},
+	    {"exists", "choose another id: an id is never used again"},
 	};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (text_is(code, text_of(known[i].code)))
@@ -231,8 +231,11 @@ static int problem(const struct client *client, const struct answer_text *answer
 		buf_printf(&line, "%s answered %d", client->server, answer->status);
 	for (int i = 0; i < 5; i++)
 		if (shown[i].size)
-			buf_printf(&line, i == 0 ? "%.*s" : i == 1 ? ": %.*s" : " (%.*s)", (int)shown[i].size,
-			           shown[i].at);
+			buf_printf(&line,
+			           i == 0   ? "%.*s"
+			           : i == 1 ? ": %.*s"
+			                    : " (%.*s)",
+			           (int)shown[i].size, shown[i].at);
 	const char *what_to_do = advice(code, answer->status);
 	if (what_to_do)
 		buf_printf(&line, " — %s", what_to_do);

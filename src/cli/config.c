@@ -15,8 +15,8 @@ static const char *shown(const struct settings *settings, enum setting setting)
 static const char *where(const struct settings *settings, enum setting setting)
 {
 	const struct setting_value *value = &settings->value[setting];
-	bool from_environment = setting_row(setting)->type == SETTING_TYPE_SECRET && *setting_secret(settings, setting) &&
-	                        *value->text == 0;
+	bool from_environment = setting_row(setting)->type == SETTING_TYPE_SECRET &&
+	                        *setting_secret(settings, setting) && *value->text == 0;
 	return from_environment ? "environment" : value->where;
 }
 

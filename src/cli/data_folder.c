@@ -126,14 +126,14 @@ static int read_key(const char *path, char ret_text[KEY_TEXT_SIZE], struct error
 	fclose(file);
 	line[strcspn(line, "\r\n")] = 0;
 	if (!read || strncmp(line, KEY_PREFIX, strlen(KEY_PREFIX)) != 0 || strlen(line) >= KEY_TEXT_SIZE)
-		return error_set(error, FAULT_CONFIG, "%s holds no admin key; move it away, and another one is made", path);
+		return error_set(error, FAULT_CONFIG, "%s holds no admin key; move it away, and another one is made",
+		                 path);
 	memcpy(ret_text, line, strlen(line) + 1);
 	explicit_bzero(line, sizeof line);
 	return 0;
 }
 
-int admin_key_ensure(const struct settings *settings, char ret_text[KEY_TEXT_SIZE], bool *ret_made,
-                     struct error *error)
+int admin_key_ensure(const struct settings *settings, char ret_text[KEY_TEXT_SIZE], bool *ret_made, struct error *error)
 {
 	struct buf path = {0};
 	char text[KEY_TEXT_SIZE + 1];
@@ -203,8 +203,8 @@ static int make_secret(const char *folder, struct error *error)
 	buf_printf(&path, "%s/main.key", folder);
 	buf_put(&path, "", 1);
 	hex_random(secret, SECRET_BYTES);
-	int rc = path.failed ? error_set(error, FAULT_MEMORY, "no memory for a path")
-	                     : write_secret(path.at, secret, error);
+	int rc =
+	    path.failed ? error_set(error, FAULT_MEMORY, "no memory for a path") : write_secret(path.at, secret, error);
 	explicit_bzero(secret, sizeof secret);
 	buf_fini(&path);
 	return rc;

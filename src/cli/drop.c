@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "cli/asking.h"
 #include "cli/subcommands.h"
 #include "cli/units.h"
@@ -60,9 +61,10 @@ static int put_moment(struct buf *body, const struct invocation *invocation, con
 	if (!text)
 		return 0;
 	if (!moment_parse(text, clock_wall().ms, &ms))
-		return error_set(error, FAULT_INVALID,
-		                 "--%s: \"%.64s\" is no time such as 2026-12-01T10:00:00Z, nor one from now such as +10m",
-		                 option, text);
+		return error_set(
+		    error, FAULT_INVALID,
+		    "--%s: \"%.64s\" is no time such as 2026-12-01T10:00:00Z, nor one from now such as +10m", option,
+		    text);
 	body_time(body, name, ms);
 	return 0;
 }
@@ -104,8 +106,6 @@ static int body_of_options(struct buf *body, const struct invocation *invocation
 		rc = put_moment(body, invocation, "opens", "opens_at", error);
 	if (rc == 0)
 		rc = put_moment(body, invocation, "closes", "closes_at", error);
-	if (invocation_option(invocation, "always-on"))
-		body_raw(body, "always_on", "true");
 	body_end(body);
 	return rc;
 }
@@ -141,8 +141,7 @@ static int post(const struct invocation *invocation, const char *verb, struct te
 	const char *key = invocation_option(invocation, "idempotency-key");
 	idempotency_key_make(made);
 	drop_path(&path, invocation, verb);
-	struct request request = {
-	        .method = "POST", .path = path.at, .body = body, .idempotency_key = key ? key : made};
+	struct request request = {.method = "POST", .path = path.at, .body = body, .idempotency_key = key ? key : made};
 	int rc = ask_and_print(invocation, &request, show_drop, error);
 	buf_fini(&path);
 	return rc;

@@ -23,13 +23,14 @@ void help_all(struct buf *out)
 	             "usage: dibs COMMAND [--flag VALUE …]\n\n");
 	for (int i = 0; i < subcommand_count; i++)
 		put_row(out, &subcommands[i]);
-	buf_str(out, "\n"
-	             "dibs COMMAND --help says more about one, with an example. dibs --version says which this is.\n"
-	             "Settings come from flags, the environment (DIBS_…), a file (--config), and defaults, in this order.\n"
-	             "exit: 0 done · 1 it did not work · 2 wrong usage · 3 damaged data · 4 disk failure\n\n"
-	             "example:\n"
-	             "  dibs demo\n"
-	             "  dibs serve --data ./dibs-data\n");
+	buf_str(out,
+	        "\n"
+	        "dibs COMMAND --help says more about one, with an example. dibs --version says which this is.\n"
+	        "Settings come from flags, the environment (DIBS_…), a file (--config), and defaults, in this order.\n"
+	        "exit: 0 done · 1 it did not work · 2 wrong usage · 3 damaged data · 4 disk failure\n\n"
+	        "example:\n"
+	        "  dibs demo\n"
+	        "  dibs serve --data ./dibs-data\n");
 }
 
 void help_group(struct buf *out, const char *group)
@@ -99,9 +100,9 @@ void help_subcommand(struct buf *out, const struct subcommand *what)
 		buf_printf(out, "\n%s\n", what->text);
 	buf_str(out, "\nexample:\n");
 	put_lines(out, what->example);
-	if (what->options)
-		buf_str(out, "\noptions:\n");
+	buf_str(out, "\noptions:\n");
 	put_options(out, what->options);
+	put_options(out, common_options);
 	if (what->scope)
 		buf_str(out, "\nsettings (default):\n");
 	for (int i = 0; i < SETTING_COUNT; i++)
@@ -214,41 +215,42 @@ static void manual_setting(struct buf *out, const struct setting_row *row)
 }
 
 static const char manual_begin[] =
-        ".\\\" Made by `dibs manual` from the tables of subcommands and settings. Do not edit.\n"
-        ".TH DIBS 1 \"\" \"dibs " DIBS_VERSION "\" \"User Commands\"\n"
-        ".SH NAME\n"
-        "dibs \\- sell limited stock: first come, first served, never twice, never what is not there\n"
-        ".SH SYNOPSIS\n"
-        "\\fBdibs\\fR \\fICOMMAND\\fR [\\fB\\-\\-\\fR\\fIflag\\fR \\fIvalue\\fR \\&...]\n"
-        ".SH DESCRIPTION\n"
-        "dibs is a server that sells what there is too little of. One ordered log decides who got what; everything\n"
-        "else is a fold of that log.\n"
-        "Data goes to stdout, messages go to stderr. \\fB\\-\\-json\\fR answers in JSON, where there is an answer.\n"
-        "\\fBNO_COLOR\\fR is respected.\n"
-        ".SH COMMANDS\n";
+    ".\\\" Made by `dibs manual` from the tables of subcommands and settings. Do not edit.\n"
+    ".TH DIBS 1 \"\" \"dibs " DIBS_VERSION "\" \"User Commands\"\n"
+    ".SH NAME\n"
+    "dibs \\- sell limited stock: first come, first served, never twice, never what is not there\n"
+    ".SH SYNOPSIS\n"
+    "\\fBdibs\\fR \\fICOMMAND\\fR [\\fB\\-\\-\\fR\\fIflag\\fR \\fIvalue\\fR \\&...]\n"
+    ".SH DESCRIPTION\n"
+    "dibs is a server that sells what there is too little of. One ordered log decides who got what; everything\n"
+    "else is a fold of that log.\n"
+    "Data goes to stdout, messages go to stderr. \\fB\\-\\-json\\fR answers in JSON, where there is an answer.\n"
+    "\\fBNO_COLOR\\fR is respected.\n"
+    ".SH COMMANDS\n";
 
 static const char manual_end[] =
-        ".SH EXIT STATUS\n"
-        ".TP\n0\ndone\n"
-        ".TP\n1\nit did not work: refused, no server, a promise that does not hold\n"
-        ".TP\n2\nwrong usage, or a setting that is wrong\n"
-        ".TP\n3\ndamaged data: what was acknowledged is not as it was written; the message says where\n"
-        ".TP\n4\na disk failed; the process stopped at once, and has acknowledged nothing falsely\n"
-        ".SH FILES\n"
-        ".TP\n\\fIDATA\\fR/log, archive\nthe log, in segments; and those that are no longer needed to start\n"
-        ".TP\n\\fIDATA\\fR/snapshots\nthe state at a place in the log; two are kept\n"
-        ".TP\n\\fIDATA\\fR/store.db\nthe read model; it can be deleted and is rebuilt from the log\n"
-        ".TP\n\\fIDATA\\fR/admin.key\nan API key of the role admin, made by the first start\n"
-        ".TP\n\\fIDATA\\fR/tokens/*.key\nthe secrets that buyer tokens are signed with, one file a key id\n"
-        ".TP\n\\fIDATA\\fR/lock\nheld by the one process that owns the directory\n";
+    ".SH EXIT STATUS\n"
+    ".TP\n0\ndone\n"
+    ".TP\n1\nit did not work: refused, no server, a promise that does not hold\n"
+    ".TP\n2\nwrong usage, or a setting that is wrong\n"
+    ".TP\n3\ndamaged data: what was acknowledged is not as it was written; the message says where\n"
+    ".TP\n4\na disk failed; the process stopped at once, and has acknowledged nothing falsely\n"
+    ".SH FILES\n"
+    ".TP\n\\fIDATA\\fR/log, archive\nthe log, in segments; and those that are no longer needed to start\n"
+    ".TP\n\\fIDATA\\fR/snapshots\nthe state at a place in the log; two are kept\n"
+    ".TP\n\\fIDATA\\fR/store.db\nthe read model; it can be deleted and is rebuilt from the log\n"
+    ".TP\n\\fIDATA\\fR/admin.key\nan API key of the role admin, made by the first start\n"
+    ".TP\n\\fIDATA\\fR/tokens/*.key\nthe secrets that buyer tokens are signed with, one file a key id\n"
+    ".TP\n\\fIDATA\\fR/lock\nheld by the one process that owns the directory\n";
 
 void help_manual(struct buf *out)
 {
 	buf_str(out, manual_begin);
 	for (int i = 0; i < subcommand_count; i++)
 		manual_subcommand(out, &subcommands[i]);
-	buf_str(out, ".SH SETTINGS\nDefaults give way to a file (\\fB\\-\\-config\\fR, lines of name = value), that to the\n"
-	             "environment, that to flags. An unknown name is an error, wherever it stands.\n");
+	buf_str(out,
+	        ".SH SETTINGS\nDefaults give way to a file (\\fB\\-\\-config\\fR, lines of name = value), that to the\n"
+	        "environment, that to flags. An unknown name is an error, wherever it stands.\n");
 	for (int i = 0; i < SETTING_COUNT; i++)
 		manual_setting(out, setting_row((enum setting)i));
 	buf_str(out, manual_end);

@@ -1,14 +1,13 @@
 #include "cli/invocation.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "cli/nearest.h"
 
-/* Options that every subcommand has. */
-static const struct option common_options[] = {
-        {"help", NULL, "say how this is used"},
-        {"json", NULL, "answer in JSON"},
-        {NULL, NULL, NULL},
+const struct option common_options[] = {
+    {"help", NULL, "say how this is used"},
+    {"json", NULL, "answer in JSON"},
+    {NULL, NULL, NULL},
 };
 
 const struct subcommand *subcommand_find(int argc, char **argv, int *ret_words)
@@ -168,8 +167,8 @@ int invocation_init(struct invocation *invocation, const struct subcommand *what
 	if (rc == 0)
 		rc = take_all(&parsing, error);
 	if (rc == 0 && !invocation->help && invocation->word_count < what->words_min)
-		rc = error_set(error, FAULT_INVALID, "something is missing; usage: dibs %s %s", what->name,
-		               what->usage);
+		rc =
+		    error_set(error, FAULT_INVALID, "something is missing; usage: dibs %s %s", what->name, what->usage);
 	if (rc == 0 && !invocation->help)
 		rc = settings_finish(&invocation->settings, environment, error);
 	if (rc < 0)

@@ -20,12 +20,12 @@ struct option {
 };
 
 struct subcommand {
-	const char *name;      /* "drop create" */
-	const char *usage;     /* what follows the name: "ID --sku NAME=STOCK[@PRICE] …" */
-	const char *summary;   /* one line, without a full stop */
-	const char *text;      /* the rest: what one must know, in lines of at most 100 columns */
-	const char *example;   /* whole lines, each beginning with "dibs" */
-	unsigned scope;        /* settings that it takes as flags; 0: none */
+	const char *name;    /* "drop create" */
+	const char *usage;   /* what follows the name: "ID --sku NAME=STOCK[@PRICE] …" */
+	const char *summary; /* one line, without a full stop */
+	const char *text;    /* the rest: what one must know, in lines of at most 100 columns */
+	const char *example; /* whole lines, each beginning with "dibs" */
+	unsigned scope;      /* settings that it takes as flags; 0: none */
 	int words_min, words_max;
 	const struct option *options; /* NULL: none */
 	int (*run)(const struct invocation *invocation, struct error *error);
@@ -46,6 +46,9 @@ struct invocation {
 		const char *value;
 	} given[ARGUMENTS_MAX];
 };
+
+/* --help and --json, which every subcommand has. */
+extern const struct option common_options[];
 
 extern const struct subcommand subcommands[];
 extern const int subcommand_count;

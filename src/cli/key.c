@@ -25,7 +25,7 @@ SUBCOMMAND(key_create_run)
 	body_text(&body, "name", text_of(name ? name : role_text));
 	body_end(&body);
 	struct request request = {
-	        .method = "POST", .path = "/v1/keys", .body = buf_as_text(&body), .idempotency_key = key};
+	    .method = "POST", .path = "/v1/keys", .body = buf_as_text(&body), .idempotency_key = key};
 	int rc = ask_and_print(invocation, &request, show_key_text, error);
 	buf_fini(&body);
 	return rc;

@@ -7,8 +7,8 @@
 #include "base/time.h"
 #include "cli/output.h"
 #include "cli/subcommands.h"
+#include "cli/wiring.h"
 #include "core/command.h"
-#include "log/journal.h"
 
 #define OUT_SIZE 65536 /* lines gather up to this before they are written */
 
@@ -33,13 +33,12 @@ static void reading_close(struct reading *reading)
 
 static int reading_open(struct reading *reading, const struct settings *settings, uint64_t from, struct error *error)
 {
-	static const struct journal_options options = {.read_only = true};
 	*reading = (struct reading){.scratch = malloc(sizeof *reading->scratch)};
 	int rc = reading->scratch ? 0 : error_set(error, FAULT_MEMORY, "no memory for a record");
 	if (rc == 0)
-		rc = disk_posix_open(setting_text(settings, SETTING_DATA), false, &reading->disk, error);
+		rc = wiring_disk_read(setting_text(settings, SETTING_DATA), &reading->disk, error);
 	if (rc == 0)
-		rc = journal_open(reading->disk, &options, from, &reading->log, &reading->recovery, error);
+		rc = wiring_log_read(reading->disk, from, &reading->log, &reading->recovery, error);
 	if (rc == 0 && from < reading->recovery.first_sequence)
 		from = reading->recovery.first_sequence;
 	if (rc == 0)
@@ -88,14 +87,14 @@ static int print_records(struct reading *reading, uint64_t count, bool json, str
 		if (rc <= 0)
 			break;
 		rc = put_record(&out, reading, &record, json, error);
-		if (rc == 0 && out.size >= OUT_SIZE && !output_put(&out))
+		if (rc == 0 && out.size >= OUT_SIZE && !output_write(&out))
 			rc = 1;
 		if (rc != 0)
 			break;
 		progress_at(progress, done);
 	}
 	progress_end(progress);
-	if (rc <= 0 && !output_put(&out))
+	if (rc <= 0 && !output_write(&out))
 		rc = 1;
 	buf_fini(&out);
 	return rc;
@@ -162,10 +161,10 @@ SUBCOMMAND(log_verify_run)
 	struct journal_recovery found = {0};
 	struct disk *disk;
 	struct buf out = {0};
-	int rc = disk_posix_open(setting_text(&invocation->settings, SETTING_DATA), false, &disk, error);
+	int rc = wiring_disk_read(setting_text(&invocation->settings, SETTING_DATA), &disk, error);
 	if (rc < 0)
 		return rc;
-	rc = journal_verify(disk, &found, error);
+	rc = wiring_log_verify(disk, &found, error);
 	disk->ops->done(disk);
 	if (rc < 0)
 		return rc;

@@ -63,8 +63,8 @@ static int unknown_command(const char *group, const char *word)
 	nearest_init(&nearest, word);
 	try_names(&nearest, group);
 	if (nearest.best)
-		fprintf(stderr, "dibs: there is no command \"%s%s%.64s\"; did you mean \"dibs %s%s%s\"?\n", group, space,
-		        word, group, space, nearest.best);
+		fprintf(stderr, "dibs: there is no command \"%s%s%.64s\"; did you mean \"dibs %s%s%s\"?\n", group,
+		        space, word, group, space, nearest.best);
 	else
 		fprintf(stderr, "dibs: there is no command \"%s%s%.64s\"; see dibs %s%s--help\n", group, space, word,
 		        group, space);

@@ -38,7 +38,7 @@ static int ask_order(const struct invocation *invocation, const char *method, co
 	buf_str(&path, verb);
 	buf_put(&path, "", 1);
 	struct request request = {
-	        .method = method, .path = path.at, .body = body, .idempotency_key = *verb ? key : NULL};
+	    .method = method, .path = path.at, .body = body, .idempotency_key = *verb ? key : NULL};
 	int rc = ask_and_print(invocation, &request, show_order, error);
 	buf_fini(&path);
 	return rc;
@@ -109,10 +109,8 @@ SUBCOMMAND(orders_claim_run)
 	path_put(&path, invocation->word[1]);
 	buf_str(&path, "/orders");
 	buf_put(&path, "", 1);
-	struct request request = {.method = "POST",
-	                          .path = path.at,
-	                          .body = buf_as_text(&body),
-	                          .idempotency_key = given ? given : made};
+	struct request request = {
+	    .method = "POST", .path = path.at, .body = buf_as_text(&body), .idempotency_key = given ? given : made};
 	if (rc == 0)
 		rc = ask_and_print(invocation, &request, show_order, error);
 	buf_fini(&path);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/nearest.h"
+#include "cli/settings_sources.h"
 #include "cli/units.h"
 
 static const struct setting_row rows[SETTING_COUNT] = {
@@ -175,7 +176,7 @@ static int put(struct settings *settings, enum setting setting, const char *text
 	free(value->text);
 	free(value->where);
 	*value = (struct setting_value){
-	        .text = text_copy, .number = has_number(row) ? number : 0, .origin = origin, .where = where_copy};
+	    .text = text_copy, .number = has_number(row) ? number : 0, .origin = origin, .where = where_copy};
 	return 0;
 }
 
@@ -256,8 +257,8 @@ static int unknown(const char *where, const char *name, struct error *error)
 	if (best)
 		return error_set(error, FAULT_CONFIG, "%s: no setting is called \"%.64s\"; did you mean \"%s\"?", where,
 		                 name, best);
-	return error_set(error, FAULT_CONFIG, "%s: no setting is called \"%.64s\"; `dibs config show` lists them", where,
-	                 name);
+	return error_set(error, FAULT_CONFIG, "%s: no setting is called \"%.64s\"; `dibs config show` lists them",
+	                 where, name);
 }
 
 static int in_the_open(const char *where, const struct setting_row *row, struct error *error)
@@ -335,8 +336,8 @@ int setting_put_secret(struct settings *settings, enum setting setting, const ch
 		size--;
 	if ((int64_t)size < row->least || (int64_t)size > row->most ||
 	    !text_is_visible((struct text){text, size}, (size_t)row->most))
-		return error_set(error, FAULT_CONFIG, "%s: holds no %s: one line of %lld to %lld visible characters", where,
-		                 row->name, (long long)row->least, (long long)row->most);
+		return error_set(error, FAULT_CONFIG, "%s: holds no %s: one line of %lld to %lld visible characters",
+		                 where, row->name, (long long)row->least, (long long)row->most);
 	char *copy = strndup(text, size);
 	if (!copy)
 		return error_set(error, FAULT_MEMORY, "no memory for the settings");

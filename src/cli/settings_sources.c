@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LINE_SIZE_MAX 190   /* inih's buffer is 200 bytes; a longer line would be read as two */
+#define LINE_SIZE_MAX 190    /* inih's buffer is 200 bytes; a longer line would be read as two */
 #define SECRET_SIZE_MAX 4096 /* far above the longest secret, far below a mistaken file */
 
 /* ---- a file ---- */
@@ -67,7 +67,8 @@ int settings_from_file(struct settings *settings, const char *path, struct error
 	if (reading.rc < 0)
 		return reading.rc;
 	if (bad_line)
-		return error_set(error, FAULT_CONFIG, "%s:%d: this is no line of the form `name = value`", path, bad_line);
+		return error_set(error, FAULT_CONFIG, "%s:%d: this is no line of the form `name = value`", path,
+		                 bad_line);
 	return 0;
 }
 
@@ -150,8 +151,8 @@ static int read_secret(struct settings *settings, enum setting setting, struct e
 	const char *path = settings->value[setting].text;
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return error_set(error, FAULT_CONFIG, "%s (%s) cannot be read: %s", path, settings->value[setting].where,
-		                 strerror(errno));
+		return error_set(error, FAULT_CONFIG, "%s (%s) cannot be read: %s", path,
+		                 settings->value[setting].where, strerror(errno));
 	size_t size = fread(bytes, 1, sizeof bytes, file);
 	fclose(file);
 	int rc = setting_put_secret(settings, setting, bytes, size, path, error);

@@ -1,5 +1,7 @@
 #include "cli/wiring.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,9 +19,9 @@
 #include "cli/starting.h"
 #include "log/journal.h"
 
-#define FILES_RESERVED 256       /* open files that are not connections: log, snapshots, read model, pools */
+#define FILES_RESERVED 256        /* open files that are not connections: log, snapshots, read model, pools */
 #define CONNECTIONS_DERIVED 65536 /* more only when an operator asks for it: each may hold a request in memory */
-#define FOLD_SHOW_EVERY 4096     /* records between two looks at the clock while folding */
+#define FOLD_SHOW_EVERY 4096      /* records between two looks at the clock while folding */
 #define KEY_ID_DIGITS 8
 #define ADMIN_KEY_WAIT_MS 30000 /* the first record of a new log is durable long before; else the disk hangs */
 
@@ -37,6 +39,10 @@ struct wiring {
 	uint32_t loops;
 	struct wiring_made made;
 	struct journal_recovery recovery;
+
+	pthread_mutex_t batch_lock; /* whom the journal's writer tells of a batch; NULL: not yet, or not any more */
+	struct follower *batch_follower;
+	struct api *batch_api;
 };
 
 static uint32_t number(const struct wiring *wiring, enum setting setting)
@@ -91,12 +97,24 @@ static void refuse(void *context, int status, const char *code, const char *deta
 		starting_refuse(status, code, detail, header_lines, body);
 }
 
+/* On the journal's writer thread, which outlives those it tells. */
 static void on_batch(void *context, uint32_t records, size_t bytes, uint64_t write_ns, uint64_t sync_ns)
 {
 	struct wiring *wiring = context;
-	struct api *api = atomic_load_explicit(&wiring->api, memory_order_acquire);
-	if (api)
-		api_on_batch(api, records, bytes, write_ns, sync_ns);
+	pthread_mutex_lock(&wiring->batch_lock);
+	if (wiring->batch_follower)
+		follower_moved(wiring->batch_follower);
+	if (wiring->batch_api)
+		api_on_batch(wiring->batch_api, records, bytes, write_ns, sync_ns);
+	pthread_mutex_unlock(&wiring->batch_lock);
+}
+
+static void tell_batches(struct wiring *wiring, struct follower *follower, struct api *api)
+{
+	pthread_mutex_lock(&wiring->batch_lock);
+	wiring->batch_follower = follower;
+	wiring->batch_api = api;
+	pthread_mutex_unlock(&wiring->batch_lock);
 }
 
 static void wake_loop(void *context, uint32_t loop)
@@ -170,7 +188,7 @@ static struct net_limits limits_of(const struct wiring *wiring, uint32_t connect
 
 static int open_net(struct wiring *wiring, struct error *error)
 {
-	uint32_t connections;
+	uint32_t connections = 0;
 	int rc = connections_of(wiring->settings, &connections, error);
 	if (rc < 0)
 		return rc;
@@ -209,11 +227,12 @@ static void show_fold(void *context, uint64_t sequence)
 
 static int open_journal(struct wiring *wiring, uint64_t from, struct error *error)
 {
-	struct journal_options options = {.segment_size = (uint64_t)setting_number(wiring->settings, SETTING_SEGMENT_SIZE),
-	                                  .batch_bytes_max = (uint64_t)setting_number(wiring->settings, SETTING_BATCH_BYTES),
-	                                  .threads = true,
-	                                  .on_batch = on_batch,
-	                                  .on_batch_context = wiring};
+	struct journal_options options = {
+	    .segment_size = (uint64_t)setting_number(wiring->settings, SETTING_SEGMENT_SIZE),
+	    .batch_bytes_max = (uint64_t)setting_number(wiring->settings, SETTING_BATCH_BYTES),
+	    .threads = true,
+	    .on_batch = on_batch,
+	    .on_batch_context = wiring};
 	struct journal_recovery *found = &wiring->recovery;
 	int rc = journal_open(wiring->disk, &options, from, &wiring->log, found, error);
 	if (rc == 0 && found->torn_tail)
@@ -226,18 +245,18 @@ static int open_journal(struct wiring *wiring, uint64_t from, struct error *erro
 	return rc;
 }
 
-static struct core_limits pools_of(const struct wiring *wiring)
+struct core_limits wiring_pools(const struct settings *settings)
 {
-	return (struct core_limits){.drops = number(wiring, SETTING_DROPS_MAX),
-	                            .skus = number(wiring, SETTING_SKUS_MAX),
-	                            .orders = number(wiring, SETTING_ORDERS_MAX),
-	                            .lines = number(wiring, SETTING_LINES_MAX),
-	                            .api_keys = number(wiring, SETTING_API_KEYS_MAX)};
+	return (struct core_limits){.drops = (uint32_t)setting_number(settings, SETTING_DROPS_MAX),
+	                            .skus = (uint32_t)setting_number(settings, SETTING_SKUS_MAX),
+	                            .orders = (uint32_t)setting_number(settings, SETTING_ORDERS_MAX),
+	                            .lines = (uint32_t)setting_number(settings, SETTING_LINES_MAX),
+	                            .api_keys = (uint32_t)setting_number(settings, SETTING_API_KEYS_MAX)};
 }
 
 static int fold(struct wiring *wiring, struct error *error)
 {
-	struct core_limits limits = pools_of(wiring);
+	struct core_limits limits = wiring_pools(wiring->settings);
 	struct fold_progress progress;
 	uint64_t snapshot;
 	struct mono_ns begun = clock_mono();
@@ -258,59 +277,14 @@ static int fold(struct wiring *wiring, struct error *error)
 	return rc;
 }
 
-/* ---- the read model, which is never a condition: a broken one is put aside and made again ---- */
-
-static void put_aside(const char *path)
-{
-	static const char *const suffixes[] = {"-wal", "-shm"};
-	struct buf name = {0};
-	buf_printf(&name, "%s.damaged", path);
-	buf_put(&name, "", 1);
-	if (!name.failed && rename(path, name.at) != 0)
-		unlink(path);
-	for (int i = 0; i < 2; i++) {
-		buf_clear(&name);
-		buf_printf(&name, "%s%s", path, suffixes[i]);
-		buf_put(&name, "", 1);
-		if (!name.failed)
-			unlink(name.at);
-	}
-	buf_fini(&name);
-}
-
-/* A store that is ahead of the log belongs to another one. */
-static int store_fits(struct wiring *wiring, struct error *error)
-{
-	uint64_t position;
-	struct wall_ms as_of;
-	int rc = wiring->store->ops->position(wiring->store, &position, &as_of, error);
-	if (rc == 0 && position > core_sequence(wiring->core))
-		rc = error_set(error, FAULT_DAMAGED, "the read model is at record %llu, the log ends at %llu",
-		               (unsigned long long)position, (unsigned long long)core_sequence(wiring->core));
-	if (rc < 0) {
-		wiring->store->ops->close(wiring->store);
-		wiring->store = NULL;
-	}
-	return rc;
-}
-
-static int open_store_at(struct wiring *wiring, const char *path, struct error *error)
-{
-	int rc = store_sqlite_open(path, false, &wiring->store, error);
-	return rc == 0 ? store_fits(wiring, error) : rc;
-}
+/* ---- the read model ---- */
 
 static int open_store(struct wiring *wiring, struct error *error)
 {
 	struct buf path = {0};
 	int rc = data_path(&path, wiring->settings, "store.db", error);
 	if (rc == 0)
-		rc = open_store_at(wiring, path.at, error);
-	if (rc == FAULT_DAMAGED) {
-		log_line(LOG_WARN, "store_put_aside", LOG_TEXT("fault", error->text), LOG_TEXT("file", path.at));
-		put_aside(path.at);
-		rc = open_store_at(wiring, path.at, error);
-	}
+		rc = store_sqlite_open(path.at, false, &wiring->store, error);
 	buf_fini(&path);
 	return rc;
 }
@@ -320,17 +294,18 @@ static int open_store(struct wiring *wiring, struct error *error)
 static int start_ledger(struct wiring *wiring, struct error *error)
 {
 	struct ledger_thread_options options = {
-	        .loops = wiring->loops,
-	        .ring_size = number(wiring, SETTING_RING_SIZE),
-	        .waiting_max = number(wiring, SETTING_WAITING_MAX),
-	        .claim_timeout_ms = number(wiring, SETTING_CLAIM_TIMEOUT),
-	        .eligibility = number(wiring, SETTING_ELIGIBILITY) != ELIGIBILITY_NONE,
-	        .log_number = (uint8_t)number(wiring, SETTING_LOG_NUMBER),
-	        .clock_behind = number(wiring, SETTING_CLOCK_BEHIND) != 0,
-	        .wake_loop = wake_loop,
-	        .wake_context = wiring,
-	        .failed = failed,
-	        .failed_context = wiring,
+	    .limits = wiring_pools(wiring->settings),
+	    .loops = wiring->loops,
+	    .ring_size = number(wiring, SETTING_RING_SIZE),
+	    .waiting_max = number(wiring, SETTING_WAITING_MAX),
+	    .claim_timeout_ms = number(wiring, SETTING_CLAIM_TIMEOUT),
+	    .eligibility = number(wiring, SETTING_ELIGIBILITY) != ELIGIBILITY_NONE,
+	    .log_number = (uint8_t)number(wiring, SETTING_LOG_NUMBER),
+	    .clock_behind = number(wiring, SETTING_CLOCK_BEHIND) != 0,
+	    .wake_loop = wake_loop,
+	    .wake_context = wiring,
+	    .failed = failed,
+	    .failed_context = wiring,
 	};
 	return ledger_start(wiring->core, wiring->log, &options, &wiring->ledger, error);
 }
@@ -338,16 +313,16 @@ static int start_ledger(struct wiring *wiring, struct error *error)
 static int start_follower(struct wiring *wiring, struct error *error)
 {
 	struct follower_options options = {
-	        .disk = wiring->disk,
-	        .log = wiring->log,
-	        .store = wiring->store,
-	        .limits = pools_of(wiring),
-	        .snapshot_records = (uint64_t)setting_number(wiring->settings, SETTING_SNAPSHOT_RECORDS),
-	        .snapshot_seconds = number(wiring, SETTING_SNAPSHOT_INTERVAL) / 1000,
-	        .archive = number(wiring, SETTING_ARCHIVE) != 0,
-	        .batch_orders_max = number(wiring, SETTING_STORE_BATCH),
-	        .failed = failed,
-	        .failed_context = wiring,
+	    .disk = wiring->disk,
+	    .log = wiring->log,
+	    .store = wiring->store,
+	    .limits = wiring_pools(wiring->settings),
+	    .snapshot_records = (uint64_t)setting_number(wiring->settings, SETTING_SNAPSHOT_RECORDS),
+	    .snapshot_seconds = number(wiring, SETTING_SNAPSHOT_INTERVAL) / 1000,
+	    .archive = number(wiring, SETTING_ARCHIVE) != 0,
+	    .batch_orders_max = number(wiring, SETTING_STORE_BATCH),
+	    .failed = failed,
+	    .failed_context = wiring,
 	};
 	return follower_start(&options, &wiring->follower, error);
 }
@@ -434,25 +409,27 @@ static int start_api(struct wiring *wiring, struct error *error)
 {
 	struct api *api;
 	struct api_options options = {
-	        .net = wiring->net,
-	        .ledger = wiring->ledger,
-	        .log = wiring->log,
-	        .store = wiring->store,
-	        .follower = wiring->follower,
-	        .loops = wiring->loops,
-	        .token_folder = wiring->tokens.at,
-	        .token_audience = setting_text(wiring->settings, SETTING_TOKEN_AUDIENCE),
-	        .eligibility = (enum eligibility)number(wiring, SETTING_ELIGIBILITY),
-	        .eligibility_percent = number(wiring, SETTING_ELIGIBILITY_PERCENT),
-	        .eligibility_seed = (uint64_t)setting_number(wiring->settings, SETTING_ELIGIBILITY_SEED),
-	        .log_number = (uint8_t)number(wiring, SETTING_LOG_NUMBER),
-	        .access_log = number(wiring, SETTING_ACCESS_LOG) != 0,
-	        .version = DIBS_VERSION,
+	    .net = wiring->net,
+	    .ledger = wiring->ledger,
+	    .log = wiring->log,
+	    .store = wiring->store,
+	    .follower = wiring->follower,
+	    .loops = wiring->loops,
+	    .token_folder = wiring->tokens.at,
+	    .token_audience = setting_text(wiring->settings, SETTING_TOKEN_AUDIENCE),
+	    .eligibility = (enum eligibility)number(wiring, SETTING_ELIGIBILITY),
+	    .eligibility_percent = number(wiring, SETTING_ELIGIBILITY_PERCENT),
+	    .eligibility_delay_ms = number(wiring, SETTING_ELIGIBILITY_DELAY),
+	    .eligibility_seed = (uint64_t)setting_number(wiring->settings, SETTING_ELIGIBILITY_SEED),
+	    .log_number = (uint8_t)number(wiring, SETTING_LOG_NUMBER),
+	    .access_log = number(wiring, SETTING_ACCESS_LOG) != 0,
+	    .version = DIBS_VERSION,
 	};
 	int rc = api_new(&options, &api, error);
 	if (rc < 0)
 		return rc;
 	api_attach_net(api, wiring->net);
+	tell_batches(wiring, wiring->follower, api);
 	atomic_store_explicit(&wiring->api, api, memory_order_release);
 	for (uint32_t loop = 0; loop < wiring->loops; loop++)
 		net_wake(wiring->net, loop);
@@ -481,8 +458,9 @@ static int run_ledger(struct wiring *wiring, struct error *error)
 	if (rc == 0 && found == ADMIN_KEYS_NONE)
 		rc = create_admin_key(wiring, hash, error);
 	if (rc == 0 && found == ADMIN_KEYS_REVOKED)
-		log_line(LOG_WARN, "no_admin_key",
-		         LOG_TEXT("detail", "every admin key is revoked, admin.key's too; move it away and start again"));
+		log_line(
+		    LOG_WARN, "no_admin_key",
+		    LOG_TEXT("detail", "every admin key is revoked, admin.key's too; move it away and start again"));
 	return rc;
 }
 
@@ -513,6 +491,7 @@ int wiring_open(const struct settings *settings, struct wiring **ret, struct err
 		return error_set(error, FAULT_MEMORY, "no memory for the server");
 	wiring->settings = settings;
 	wiring->loops = loops_of(settings);
+	pthread_mutex_init(&wiring->batch_lock, NULL);
 	int rc = open_all(wiring, error);
 	if (rc < 0)
 		return rc; /* threads may run over what was opened: the process ends with it */
@@ -538,6 +517,7 @@ void wiring_stop(struct wiring *wiring)
 	api_drain(api);
 	net_stop(wiring->net, number(wiring, SETTING_GRACE));
 	ledger_stop(wiring->ledger);
+	tell_batches(wiring, NULL, NULL);
 	follower_stop(wiring->follower, true);
 	api_free(api);
 	net_close(wiring->net);
@@ -547,4 +527,46 @@ void wiring_stop(struct wiring *wiring)
 	wiring->disk->ops->done(wiring->disk);
 	buf_fini(&wiring->tokens);
 	free(wiring);
+}
+
+/* ---- for commands that only read ---- */
+
+int wiring_disk_read(const char *data, struct disk **ret, struct error *error)
+{
+	struct buf log = {0};
+	buf_printf(&log, "%s/log", data);
+	buf_put(&log, "", 1);
+	int rc = 0;
+	if (log.failed)
+		rc = error_set(error, FAULT_MEMORY, "no memory for a path");
+	else if (access(log.at, R_OK | X_OK) != 0)
+		rc = error_set(error, FAULT_NOT_FOUND,
+		               "%s is no data directory that can be read: %s: %s; name one by --data", data, log.at,
+		               strerror(errno));
+	buf_fini(&log);
+	return rc == 0 ? disk_posix_open(data, false, ret, error) : rc;
+}
+
+int wiring_log_read(struct disk *disk, uint64_t from, struct log **ret, struct journal_recovery *ret_recovery,
+                    struct error *error)
+{
+	static const struct journal_options options = {.read_only = true};
+	return journal_open(disk, &options, from, ret, ret_recovery, error);
+}
+
+int wiring_log_verify(struct disk *disk, struct journal_recovery *ret, struct error *error)
+{
+	return journal_verify(disk, ret, error);
+}
+
+int wiring_store_read(const struct settings *settings, struct store **ret, struct error *error)
+{
+	struct buf path = {0};
+	int rc = data_path(&path, settings, "store.db", error);
+	if (rc == 0 && access(path.at, F_OK) != 0)
+		rc = error_set(error, FAULT_NOT_FOUND, "there is no read model %s", path.at);
+	if (rc == 0)
+		rc = store_sqlite_open(path.at, true, ret, error);
+	buf_fini(&path);
+	return rc;
 }

@@ -14,6 +14,9 @@
 
 #include "cli/settings.h"
 
+#include "log/journal.h"
+#include "store/store.h"
+
 struct wiring;
 
 /* What a start made because it was missing, for the one who started it. */
@@ -26,5 +29,16 @@ uint16_t wiring_port(const struct wiring *wiring);
 const struct wiring_made *wiring_made(const struct wiring *wiring);
 /* Graceful: /readyz 503, no new connections, what is under way ends, all is synced, a last snapshot, everything closed. */
 void wiring_stop(struct wiring *wiring);
+
+/* ---- for commands that only read a data directory: audit, log ---- */
+
+int wiring_disk_read(const char *data, struct disk **ret, struct error *error);
+int wiring_log_read(struct disk *disk, uint64_t from, struct log **ret, struct journal_recovery *ret_recovery,
+                    struct error *error);
+int wiring_log_verify(struct disk *disk, struct journal_recovery *ret, struct error *error);
+/* FAULT_NOT_FOUND: there is no read model. */
+int wiring_store_read(const struct settings *settings, struct store **ret, struct error *error);
+/* Pool sizes from the settings. */
+struct core_limits wiring_pools(const struct settings *settings);
 
 #endif

@@ -229,8 +229,9 @@ static bool is_too_deep(struct text body)
 	return false;
 }
 
-/* The parser stops just behind the name that stands twice: it is between the last two quotes before there. */
-static bool duplicate(struct text body, const json_error_t *at, struct shape_fault *fault)
+/* The parser stopped just behind the name that stands twice, or the number of it: the name is between the last two
+ * quotes before there. */
+static bool refuse_last_name(struct text body, const json_error_t *at, const char *detail, struct shape_fault *fault)
 {
 	size_t end = (size_t)at->position <= body.size ? (size_t)at->position : body.size;
 	while (end && body.at[end - 1] != '"')
@@ -238,7 +239,8 @@ static bool duplicate(struct text body, const json_error_t *at, struct shape_fau
 	size_t from = end ? end - 1 : 0;
 	while (from && body.at[from - 1] != '"')
 		from--;
-	*fault = (struct shape_fault){.status = 400, .code = "invalid", .detail = "The field stands there twice."};
+	*fault = (struct shape_fault){.status = 400, .code = "invalid"};
+	snprintf(fault->detail, sizeof fault->detail, "%s", detail);
 	if (end > from)
 		snprintf(fault->field, sizeof fault->field, "%.*s", (int)utf8_cut(body.at + from, end - 1 - from, 60),
 		         body.at + from);
@@ -257,7 +259,9 @@ static json_t *parse(struct text body, struct shape_fault *fault)
 	if (document)
 		return document;
 	if (json_error_code(&at) == json_error_duplicate_key)
-		duplicate(body, &at, fault);
+		refuse_last_name(body, &at, "The field stands there twice.", fault);
+	else if (json_error_code(&at) == json_error_numeric_overflow)
+		refuse_last_name(body, &at, "The number is too large.", fault);
 	else if (json_error_code(&at) == json_error_out_of_memory)
 		no_memory(fault);
 	else

@@ -76,7 +76,7 @@ struct play_drop {
 
 static inline enum verdict play_create(struct play *play, struct play_drop drop)
 {
-	static char ids[300][8];
+	static char ids[300][16];
 	static struct sku_spec skus[300];
 	uint32_t count = drop.sku_count ? drop.sku_count : 1;
 	for (uint32_t i = 0; i < count; i++) {

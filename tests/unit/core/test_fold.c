@@ -1,0 +1,292 @@
+/* The fold: who wrote it, in which order, checked against itself, saved and gone on with. */
+#include "play.h"
+
+#include <stdlib.h>
+
+#include "core/order_id.h"
+
+struct tape {
+	uint8_t *bytes;
+	size_t size, at;
+};
+
+static int tape_write(void *context, const void *from, size_t size, struct error *error)
+{
+	struct tape *tape = context;
+	tape->bytes = realloc(tape->bytes, tape->size + size);
+	memcpy(tape->bytes + tape->size, from, size);
+	tape->size += size;
+	return 0;
+}
+
+static int tape_read(void *context, void *into, size_t size, struct error *error)
+{
+	struct tape *tape = context;
+	if (tape->size - tape->at < size)
+		return error_set(error, FAULT_DAMAGED, "the tape is over");
+	memcpy(into, tape->bytes + tape->at, size);
+	tape->at += size;
+	return 0;
+}
+
+static void some_sales(struct play *play, int from, int count)
+{
+	char buyer[16], key[16];
+	for (int i = from; i < from + count; i++) {
+		play->now += 7;
+		snprintf(buyer, sizeof buyer, "b%d", i % 300);
+		snprintf(key, sizeof key, "k%d", i);
+		play_claim(play, i % 2 ? "held" : "instant", buyer, key);
+		if (i % 5 == 1 && play->outcome.verdict == VERDICT_GRANTED)
+			play_confirm(play, play->outcome.order, key);
+		else if (i % 7 == 1 && play->outcome.verdict == VERDICT_GRANTED)
+			play_cancel(play, play->outcome.order);
+	}
+}
+
+static void two_drops(struct play *play)
+{
+	play_create(play,
+	            (struct play_drop){.id = "held", .stock = 500, .limit = 2, .hold_seconds = 1, .keep_seconds = 3});
+	play_create(play, (struct play_drop){.id = "instant", .stock = 500, .limit = 3});
+	play_on_drop(play, COMMAND_DROP_OPEN, "held");
+	play_on_drop(play, COMMAND_DROP_OPEN, "instant");
+}
+
+static void two_folds_of_one_log_agree_whatever_their_pools(void **state)
+{
+	uint8_t one[BLAKE_SIZE], two[BLAKE_SIZE];
+	struct play a = play_begin();
+	struct play b =
+	    play_begin_with((struct core_limits){.drops = 2, .skus = 2, .orders = 900, .lines = 1, .api_keys = 1});
+	two_drops(&a);
+	two_drops(&b);
+	some_sales(&a, 0, 2000);
+	some_sales(&b, 0, 2000);
+	assert_int_equal(core_hash(a.core), core_hash(b.core));
+	core_state_hash(a.core, one);
+	core_state_hash(b.core, two);
+	assert_memory_equal(one, two, BLAKE_SIZE);
+	some_sales(&b, 7, 1);
+	assert_int_not_equal(core_hash(a.core), core_hash(b.core));
+	play_end(&a);
+	play_end(&b);
+}
+
+static void a_fold_goes_on_from_a_snapshot_as_if_nothing_had_been(void **state)
+{
+	uint8_t one[BLAKE_SIZE], two[BLAKE_SIZE];
+	struct tape tape = {0};
+	struct play a = play_begin(), b = {.now = START_MS};
+	two_drops(&a);
+	some_sales(&a, 0, 1500);
+	assert_int_equal(core_save(a.core, tape_write, &tape, &a.error), 0);
+	struct core_limits limits = CORE_LIMITS_DEFAULT;
+	assert_int_equal(core_new(&limits, &b.core, &b.error), 0);
+	if (core_load(b.core, tape_read, &tape, &b.error) != 0)
+		fail_msg("%s", b.error.text);
+	assert_int_equal(tape.at, tape.size);
+	struct core *loaded = b.core;
+	b = a;
+	b.core = loaded;
+	some_sales(&a, 1500, 1500);
+	some_sales(&b, 1500, 1500);
+	assert_int_equal(core_hash(a.core), core_hash(b.core));
+	core_state_hash(a.core, one);
+	core_state_hash(b.core, two);
+	assert_memory_equal(one, two, BLAKE_SIZE);
+	play_end(&a);
+	play_end(&b);
+	free(tape.bytes);
+}
+
+static void a_damaged_snapshot_is_not_loaded(void **state)
+{
+	struct tape tape = {0};
+	struct play play = play_begin();
+	two_drops(&play);
+	some_sales(&play, 0, 50);
+	assert_int_equal(core_save(play.core, tape_write, &tape, &play.error), 0);
+	for (int i = 0; i < 60; i++) {
+		struct core *core;
+		struct core_limits limits = CORE_LIMITS_DEFAULT;
+		size_t at = tape.size / 60 * (size_t)i;
+		tape.bytes[at] ^= 0x40;
+		tape.at = 0;
+		assert_int_equal(core_new(&limits, &core, &play.error), 0);
+		assert_true(core_load(core, tape_read, &tape, &play.error) < 0);
+		core_free(core);
+		tape.bytes[at] ^= 0x40;
+	}
+	free(tape.bytes);
+	play_end(&play);
+}
+
+static void a_snapshot_that_does_not_fit_names_the_setting(void **state)
+{
+	struct tape tape = {0};
+	struct core *core;
+	struct core_limits limits = {.drops = 8, .skus = 8, .orders = 10, .lines = 8, .api_keys = 8};
+	struct play play = play_begin();
+	two_drops(&play);
+	some_sales(&play, 0, 50);
+	core_save(play.core, tape_write, &tape, &play.error);
+	core_new(&limits, &core, &play.error);
+	assert_int_equal(core_load(core, tape_read, &tape, &play.error), FAULT_FULL);
+	assert_non_null(strstr(play.error.text, "orders-max"));
+	core_free(core);
+	free(tape.bytes);
+	play_end(&play);
+}
+
+static void a_full_pool_stops_a_fold_and_is_seen_before(void **state)
+{
+	const char *setting = NULL;
+	struct play play =
+	    play_begin_with((struct core_limits){.drops = 1, .skus = 1, .orders = 2, .lines = 1, .api_keys = 1});
+	play_create(&play, (struct play_drop){.id = "shoe", .stock = 9});
+	play_on_drop(&play, COMMAND_DROP_OPEN, "shoe");
+	struct command claim = play_claim_command(&play, "shoe", "ann", "", 0, 1);
+	assert_true(core_has_room(play.core, &claim, 1, &setting));
+	assert_false(core_has_room(play.core, &claim, 2, &setting));
+	assert_string_equal(setting, "orders-max");
+	play_claim(&play, "shoe", "ann", "");
+	play_claim(&play, "shoe", "bob", "");
+	claim = play_claim_command(&play, "shoe", "cid", "", 0, 1);
+	assert_int_equal(play_apply(&play, &claim), FAULT_FULL);
+	assert_non_null(strstr(play.error.text, "orders-max"));
+	core_free(play.core);
+}
+
+static void a_record_applies_once(void **state)
+{
+	struct play play = play_begin();
+	play_create(&play, (struct play_drop){.id = "shoe", .stock = 9});
+	play_on_drop(&play, COMMAND_DROP_OPEN, "shoe");
+	struct command claim = play_claim_command(&play, "shoe", "ann", "", 0, 1);
+	assert_int_equal(play_apply(&play, &claim), 0);
+	assert_int_equal(play.outcome.verdict, VERDICT_GRANTED);
+	uint64_t counter = claim.counter;
+	core_apply(play.core, ++play.sequence, (struct wall_ms){play.now}, &claim, &play.outcome, &play.error);
+	assert_int_equal(play.outcome.verdict, VERDICT_STALE); /* doubled */
+	claim.counter = counter - 1;
+	core_apply(play.core, ++play.sequence, (struct wall_ms){play.now}, &claim, &play.outcome, &play.error);
+	assert_int_equal(play.outcome.verdict, VERDICT_STALE); /* late */
+	claim.incarnation = 999;
+	claim.counter = 1;
+	core_apply(play.core, ++play.sequence, (struct wall_ms){play.now}, &claim, &play.outcome, &play.error);
+	assert_int_equal(play.outcome.verdict, VERDICT_STALE); /* nobody's */
+	assert_stock(&play, "shoe", 0, 1);
+	uint64_t first = play.incarnation;
+	for (int i = 0; i < INCARNATIONS_MAX; i++)
+		play_hello(&play);
+	claim.incarnation = first;
+	claim.counter = counter + 1000;
+	core_apply(play.core, ++play.sequence, (struct wall_ms){play.now}, &claim, &play.outcome, &play.error);
+	assert_int_equal(play.outcome.verdict, VERDICT_STALE); /* 256 are kept */
+	play_end(&play);
+}
+
+static void a_check_that_differs_stops_the_fold(void **state)
+{
+	struct play play = play_begin();
+	uint64_t sequence, hash;
+	while (play.sequence < CHECK_EVERY)
+		play_tick(&play);
+	core_last_check(play.core, &sequence, &hash);
+	assert_int_equal(sequence, CHECK_EVERY);
+	assert_int_equal(hash, core_hash(play.core));
+	struct command check = {.kind = COMMAND_CHECK, .check = {sequence, hash}};
+	assert_int_equal(play_apply(&play, &check), 0);
+	check.check.hash ^= 1;
+	assert_int_equal(play_apply(&play, &check), FAULT_DAMAGED);
+	assert_non_null(strstr(play.error.text, "sequence 4096"));
+	core_free(play.core);
+}
+
+static void a_log_has_one_order_and_its_time_never_goes_back(void **state)
+{
+	struct play play = play_begin();
+	struct command tick = {.kind = COMMAND_TICK, .incarnation = 1, .counter = 1};
+	assert_int_equal(core_apply(play.core, 1, (struct wall_ms){play.now}, &tick, &play.outcome, &play.error),
+	                 FAULT_DAMAGED);
+	assert_int_equal(core_apply(play.core, 2, (struct wall_ms){play.now - 1}, &tick, &play.outcome, &play.error),
+	                 FAULT_DAMAGED);
+	core_free(play.core);
+	struct core_limits limits = CORE_LIMITS_DEFAULT;
+	core_new(&limits, &play.core, &play.error);
+	assert_int_equal(core_apply(play.core, 1, (struct wall_ms){play.now}, &tick, &play.outcome, &play.error),
+	                 FAULT_DAMAGED);
+	core_free(play.core);
+}
+
+static void a_rule_set_unknown_to_the_program_stops_it(void **state)
+{
+	struct play play = play_begin();
+	struct command rules = {.kind = COMMAND_RULES, .rules = {1}};
+	assert_int_equal(play_apply(&play, &rules), 0);
+	assert_int_equal(play.outcome.verdict, VERDICT_FORBIDDEN_RULES);
+	rules.rules.number = RULES_KNOWN + 1;
+	assert_int_equal(play_apply(&play, &rules), FAULT_VERSION);
+	core_free(play.core);
+}
+
+static void api_keys_come_and_go(void **state)
+{
+	struct play play = play_begin();
+	struct command create = {.kind = COMMAND_KEY_CREATE, .api_key = {TEXT("k_1"), TEXT("till"), ROLE_SHOP, {5}}};
+	play_apply(&play, &create);
+	assert_int_equal(play.outcome.verdict, VERDICT_DONE);
+	play_apply(&play, &create);
+	assert_int_equal(play.outcome.verdict, VERDICT_EXISTS);
+	struct command revoke = {.kind = COMMAND_KEY_REVOKE, .api_key = {.id = TEXT("k_2")}};
+	play_apply(&play, &revoke);
+	assert_int_equal(play.outcome.verdict, VERDICT_UNKNOWN_KEY);
+	revoke.api_key.id = TEXT("k_1");
+	play_apply(&play, &revoke);
+	assert_int_equal(play.outcome.verdict, VERDICT_DONE);
+	struct api_key_view view;
+	core_api_key_view(play.core, 0, &view);
+	assert_true(view.revoked);
+	play_end(&play);
+}
+
+static void an_order_id_says_where_in_the_log_it_was_granted(void **state)
+{
+	char id[ORDER_ID_SIZE];
+	uint8_t log;
+	uint64_t sequence;
+	const uint64_t sequences[] = {1, 31, 32, 123456789, SEQUENCE_MAX};
+	for (int i = 0; i < 5; i++)
+		for (int l = 0; l < 256; l += 51) {
+			order_id_format((uint8_t)l, sequences[i], id);
+			assert_true(order_id_parse((struct text){id, sizeof id}, &log, &sequence));
+			assert_int_equal(log, l);
+			assert_true(sequence == sequences[i]);
+		}
+	assert_true(order_id_parse(TEXT("o_00000000000o1"), &log, &sequence)); /* as people type it */
+	assert_int_equal(sequence, 1);
+	assert_false(order_id_parse(TEXT("o_0000000000000"), &log, &sequence));
+	assert_false(order_id_parse(TEXT("o_G000000000001"), &log, &sequence)); /* 65 bits */
+	assert_false(order_id_parse(TEXT("o_00000000000U1"), &log, &sequence));
+	assert_false(order_id_parse(TEXT("o_000000000001"), &log, &sequence));
+	assert_false(order_id_parse(TEXT("x_0000000000001"), &log, &sequence));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(two_folds_of_one_log_agree_whatever_their_pools),
+	    cmocka_unit_test(a_fold_goes_on_from_a_snapshot_as_if_nothing_had_been),
+	    cmocka_unit_test(a_damaged_snapshot_is_not_loaded),
+	    cmocka_unit_test(a_snapshot_that_does_not_fit_names_the_setting),
+	    cmocka_unit_test(a_full_pool_stops_a_fold_and_is_seen_before),
+	    cmocka_unit_test(a_record_applies_once),
+	    cmocka_unit_test(a_check_that_differs_stops_the_fold),
+	    cmocka_unit_test(a_log_has_one_order_and_its_time_never_goes_back),
+	    cmocka_unit_test(a_rule_set_unknown_to_the_program_stops_it),
+	    cmocka_unit_test(api_keys_come_and_go),
+	    cmocka_unit_test(an_order_id_says_where_in_the_log_it_was_granted),
+	};
+	return cmocka_run_group_tests_name("fold", tests, NULL, NULL);
+}
