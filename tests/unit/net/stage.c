@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "net/loop.h"
 
 void sleep_ms(int ms)
 {
@@ -177,6 +178,11 @@ struct net_statistics stage_statistics(struct stage *stage)
 	struct net_statistics statistics;
 	net_statistics(stage->net, &statistics);
 	return statistics;
+}
+
+uint32_t stage_free_chunks(struct stage *stage)
+{
+	return stage->net->loops[0].pool.free_count;
 }
 
 /* Clients. */
