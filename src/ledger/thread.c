@@ -168,7 +168,8 @@ static int append_all(struct ledger_thread *thread, struct ledger_output *output
 		if (code)
 			return code;
 	}
-	log_flush(thread->log);
+	if (taken)
+		log_flush(thread->log);
 	if (taken == output->append_count)
 		return 0;
 	struct ledger_output untaken;

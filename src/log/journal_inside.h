@@ -66,6 +66,7 @@ struct journal {
 	uint64_t waiting_bytes;
 	uint64_t rest;
 	struct blank blank; /* file NULL: there is none */
+	bool is_rotating;   /* the writer uses the blank file and has not named it yet: no other can be made */
 	bool disk_full, stopping;
 	struct error failure;
 	struct segment **segments; /* in their order; the last one is open */
@@ -94,6 +95,12 @@ struct journal {
 static inline struct journal *journal_of(struct log *log)
 {
 	return (struct journal *)(void *)log;
+}
+
+static inline uint32_t journal_record_size_max(const struct journal *journal)
+{
+	uint32_t fits = ring_record_size_max(&journal->ring);
+	return fits < JOURNAL_RECORD_SIZE_MAX ? fits : JOURNAL_RECORD_SIZE_MAX;
 }
 
 /* What a batch of so many framed bytes takes on disk; none for none. */

@@ -17,10 +17,14 @@
 
 /* ---- telling ---- */
 
+/* What is no reserve any more: at least the place that the largest record asks for (journal.c, has_place). */
 static uint64_t last_bytes(const struct journal *journal)
 {
-	uint64_t eighth = journal->segment_size / 8;
-	return eighth < JOURNAL_LAST_BYTES ? eighth : JOURNAL_LAST_BYTES;
+	uint64_t bytes = journal->segment_size / 8;
+	uint64_t record = batch_space(BATCH_FRAME_SIZE + journal_record_size_max(journal)) + 2 * DISK_PAGE;
+	if (bytes > JOURNAL_LAST_BYTES)
+		bytes = JOURNAL_LAST_BYTES;
+	return bytes > record ? bytes : record;
 }
 
 void journal_room_update(struct journal *journal)
@@ -105,8 +109,8 @@ static void place(struct journal *journal, struct job *job)
 		must(journal->blank.file);
 		job->blank = journal->blank;
 		journal->blank = (struct blank){0};
+		journal->is_rotating = true;
 		journal->offset = DISK_PAGE;
-		pthread_cond_signal(&journal->preparer_wake);
 	}
 	journal->rest = rest_behind(journal, journal->offset + place);
 	journal_room_update(journal);
@@ -176,6 +180,8 @@ static void go_on_in(struct journal *journal, const struct blank *blank)
 	journal->file = blank->file;
 	journal->open = blank->segment;
 	journal_segments_add(journal, blank->segment);
+	journal->is_rotating = false;
+	pthread_cond_signal(&journal->preparer_wake);
 }
 
 static void publish(struct journal *journal, const struct job *job)
@@ -342,7 +348,7 @@ int journal_prepare_step(struct log *log, struct error *error)
 	if (atomic_load_explicit(&journal->has_failed, memory_order_relaxed))
 		return journal_failure(journal, error);
 	pthread_mutex_lock(&journal->lock);
-	bool is_there = journal->blank.file != NULL;
+	bool is_there = journal->blank.file != NULL || journal->is_rotating;
 	pthread_mutex_unlock(&journal->lock);
 	if (is_there)
 		return 0;
@@ -412,7 +418,7 @@ static bool wait_for_need(struct journal *journal, bool was_full)
 	int waited = 0;
 	pthread_mutex_lock(&journal->lock);
 	while (!journal->stopping && !atomic_load(&journal->has_failed) && waited != ETIMEDOUT &&
-	       (was_full || journal->blank.file)) {
+	       (was_full || journal->blank.file || journal->is_rotating)) {
 		if (was_full)
 			waited = pthread_cond_timedwait(&journal->preparer_wake, &journal->lock, &until);
 		else
