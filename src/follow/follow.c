@@ -42,6 +42,7 @@ struct follower {
 	struct projector *projector;
 	struct log_cursor *cursor;
 	bool of_store; /* the last fault is the store's, not the log's or the fold's */
+	bool to_renew; /* the store was to be thrown away, and could not be made anew yet */
 	uint32_t back_off_ms;
 	uint64_t damaged_at; /* position, and one more, at which the store was found damaged last; 0: never */
 	struct mono_ns last_snapshot_at;
@@ -109,7 +110,7 @@ static int throw_away(struct follower *self, bool keep, const char *reason, stru
 	         LOG_NUMBER("position", atomic_load(&self->position)), LOG_NUMBER("set_aside", keep));
 	publish_position(self, 0);
 	int rc = self->options.store->ops->renew(self->options.store, keep, error);
-	self->of_store = rc < 0;
+	self->of_store = self->to_renew = rc < 0;
 	return rc;
 }
 
@@ -225,7 +226,9 @@ static void end_session(struct follower *self)
 static int begin_session(struct follower *self, struct error *error)
 {
 	uint64_t position, hash;
-	int rc = store_place(self, &position, &hash, error);
+	int rc = self->to_renew ? throw_away(self, false, "it could not be made anew before", error) : 0;
+	if (rc == 0)
+		rc = store_place(self, &position, &hash, error);
 	if (rc == 0 && position > log_durable(self->options.log)) {
 		position = 0;
 		rc = throw_away(self, false, "it is ahead of the log", error);
@@ -268,15 +271,16 @@ static int gather(struct follower *self, struct error *error)
 	int rc = 1;
 	while (records / BATCH_RECORDS_PER_ORDER < rows && projector_waiting(self->projector) < rows) {
 		rc = log_cursor_next(self->options.log, self->cursor, &record, error);
+		if (rc == 0)
+			break;
 		if (rc > 0)
 			rc = projector_apply(self->projector, &record, error);
-		else if (rc == 0)
-			break;
 		if (rc < 0)
 			return rc;
 		records++;
 	}
-	return (int)records;
+	rc = projector_settle(self->projector, error);
+	return rc < 0 ? rc : (int)records;
 }
 
 static void save_snapshot(struct follower *self)

@@ -1,5 +1,7 @@
 #include "store/sqlite_sql.h"
 
+#include "store/store.h"
+
 #define ORDER_COLUMNS \
 	"SELECT o.sequence, o.drop_number, d.id, o.status, o.position, o.created_at, o.hold_until, o.ended_at," \
 	" o.buyer, o.key, o.payment_ref, o.lines "
@@ -57,4 +59,9 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
     [WRITE_REFUSAL] = "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4)"
 		      " ON CONFLICT DO UPDATE SET count = count + excluded.count",
     [WRITE_MARK] = "INSERT INTO marks VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+};
+
+const char *const sqlite_mark_names[STORE_MARK_COUNT] = {
+    [STORE_MARK_HASH] = "hash",
+    [STORE_MARK_WHOLE_FROM] = "whole_from",
 };

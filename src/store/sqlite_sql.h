@@ -5,7 +5,7 @@
 /* What a page asks for: the bits of its statement's number. */
 enum { ASK_DROP = 1, ASK_STATUS = 2, ASK_BUYER = 4, ASK_COUNT = 8 };
 
-enum read {
+enum sqlite_read {
 	READ_ORDERS, /* + ASK_ bits */
 	READ_ORDER = READ_ORDERS + ASK_COUNT,
 	READ_KEY,
@@ -17,7 +17,7 @@ enum read {
 	READ_COUNT
 };
 
-enum write {
+enum sqlite_write {
 	WRITE_BEGIN,
 	WRITE_COMMIT,
 	WRITE_DROP,
@@ -31,6 +31,7 @@ enum write {
 	WRITE_COUNT
 };
 
+extern const char *const sqlite_mark_names[];
 extern const char *const sqlite_read_sql[READ_COUNT];
 extern const char *const sqlite_write_sql[WRITE_COUNT];
 

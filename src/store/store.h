@@ -48,7 +48,9 @@ struct store_second {
 	struct verdict_count refusal[COUNTS_MAX];
 };
 
-#define STORE_PAGE_MAX 1000     /* orders of one answer; a larger limit is cut: one question is little work */
+/* orders of one answer; a larger limit is cut: one question is little work. A page of 1,000 asks for one more, to know
+ * whether there is a next page. */
+#define STORE_PAGE_MAX 1001
 #define STORE_SECONDS_MAX 86400 /* seconds of one answer: a day */
 
 struct store_page {
@@ -73,6 +75,10 @@ enum store_mark {
 	STORE_MARK_COUNT
 };
 
+typedef void store_order_fn(void *context, const struct store_order *order);
+typedef void store_second_fn(void *context, const struct store_second *second);
+typedef void store_refund_fn(void *context, const struct store_refund *refund);
+
 struct store_ops {
 	/* writing, in this order: begin, rows, commit. After a fault in between: rollback, which undoes all of it. */
 	int (*begin)(struct store *store, struct error *error);
@@ -92,20 +98,15 @@ struct store_ops {
 	/* reading */
 	int (*position)(struct store *store, uint64_t *ret, struct wall_ms *ret_as_of, struct error *error);
 	int (*mark)(struct store *store, enum store_mark mark, uint64_t *ret, struct error *error);
-	int (*order)(struct store *store, uint64_t sequence,
-	             void (*each)(void *context, const struct store_order *order), void *context,
+	int (*order)(struct store *store, uint64_t sequence, store_order_fn *each, void *context,
 	             struct error *error); /* 1 found, 0 not */
 	int (*order_by_key)(struct store *store, struct text drop, struct text buyer, struct text key,
-	                    void (*each)(void *context, const struct store_order *order), void *context,
-	                    struct error *error); /* 1 found, 0 not */
-	int (*orders)(struct store *store, const struct store_page *page,
-	              void (*each)(void *context, const struct store_order *order), void *context,
+	                    store_order_fn *each, void *context, struct error *error); /* 1 found, 0 not */
+	int (*orders)(struct store *store, const struct store_page *page, store_order_fn *each, void *context,
 	              struct error *error); /* newest first; how many */
-	int (*seconds)(struct store *store, struct text drop, int64_t from, uint32_t limit,
-	               void (*each)(void *context, const struct store_second *second), void *context,
-	               struct error *error); /* oldest first; how many */
-	int (*refunds)(struct store *store, uint64_t order,
-	               void (*each)(void *context, const struct store_refund *refund), void *context,
+	int (*seconds)(struct store *store, struct text drop, int64_t from, uint32_t limit, store_second_fn *each,
+	               void *context, struct error *error); /* oldest first; how many */
+	int (*refunds)(struct store *store, uint64_t order, store_refund_fn *each, void *context,
 	               struct error *error); /* oldest first; how many */
 	void (*close)(struct store *store);
 };
