@@ -292,14 +292,15 @@ static bool take_drop(struct call *call, const struct drop_body *body, struct dr
 {
 	const char *field;
 	bool priced;
-	spec->skus = take_skus(call, &body->skus, &priced);
-	if (!spec->skus)
-		return false;
+	const struct sku_spec *skus = take_skus(call, &body->skus, &priced);
+	if (!skus)
+		return false; /* refused: spec is gone with the call */
 	const char *contradiction = drop_contradiction(body, priced, &field);
 	if (contradiction) {
 		call_invalid(call, field, contradiction);
 		return false;
 	}
+	spec->skus = skus;
 	spec->id = call->match.parameter[0];
 	spec->title = body->title.size ? body->title : spec->id;
 	spec->currency = body->currency;
