@@ -222,7 +222,8 @@ static void set_headers(struct scene *scene, const char *lines)
 void scene_begin(struct scene *scene, struct stage *stage, const char *request, const char *headers, const char *body)
 {
 	*scene = (struct scene){.stage = stage};
-	set_target(&scene->exchange, request);
+	must(snprintf(scene->request, sizeof scene->request, "%s", request) < (int)sizeof scene->request);
+	set_target(&scene->exchange, scene->request);
 	set_headers(scene, headers);
 	scene->exchange.body = text_of(body);
 	scene->exchange.received = clock_mono();

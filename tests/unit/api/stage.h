@@ -34,6 +34,7 @@ struct scene {
 	struct exchange exchange; /* first: net's double finds the scene by it */
 	struct stage *stage;
 	struct header headers[8];
+	char request[128];
 	uint64_t connection_user[NET_CONNECTION_USER];
 	void *memory[256];
 	uint32_t memory_count;
