@@ -18,6 +18,8 @@
 #include "base/log_line.h"
 #include "log/walk.h"
 
+#define LISTED_AGAIN_MAX 3 /* a running server may archive a segment between its being listed and opened */
+
 /* ---- the list of segments ---- */
 
 struct names {
@@ -292,12 +294,21 @@ static void settle(struct journal *journal, const struct place *end)
 	atomic_store(&journal->room, journal->read_only ? (int)LOG_ROOM_NONE : (int)LOG_ROOM_ALL);
 }
 
+static int find_and_walk(struct journal *journal, uint64_t from, struct walk *walk, struct error *error)
+{
+	while (journal->segment_count > 0)
+		segment_free(journal->segments[--journal->segment_count]);
+	*walk = (struct walk){.journal = journal, .at = {.next = 1}, .known = {.next = 1}};
+	int fault = list_segments(journal, error);
+	return fault ? fault : walk_segments(walk, journal, from, error);
+}
+
 int journal_recover(struct journal *journal, uint64_t from, struct journal_recovery *ret, struct error *error)
 {
-	struct walk walk = {.journal = journal, .at = {.next = 1}, .known = {.next = 1}};
-	int fault = list_segments(journal, error);
-	if (!fault)
-		fault = walk_segments(&walk, journal, from, error);
+	struct walk walk;
+	int fault = find_and_walk(journal, from, &walk, error);
+	for (int i = 0; i < LISTED_AGAIN_MAX && fault == FAULT_NOT_FOUND && journal->read_only; i++)
+		fault = find_and_walk(journal, from, &walk, error);
 	if (fault)
 		return fault;
 	struct place end = walk.at;

@@ -398,6 +398,7 @@ void *journal_writer_main(void *argument)
 {
 	struct journal *journal = argument;
 	enum writer_next next;
+	pthread_setname_np(pthread_self(), "log writer");
 	do {
 		while (journal_writer_step(&journal->log, NULL) > 0)
 			;
@@ -430,6 +431,7 @@ void *journal_preparer_main(void *argument)
 {
 	struct journal *journal = argument;
 	int done;
+	pthread_setname_np(pthread_self(), "log preparer");
 	do {
 		done = journal_prepare_step(&journal->log, NULL);
 	} while (wait_for_need(journal, done == FAULT_NO_SPACE));
