@@ -27,8 +27,9 @@ static void apply_one(struct bench *bench, struct command *command)
 	struct error error;
 	command->incarnation = command->kind == COMMAND_HELLO ? 0 : 1;
 	command->counter = ++bench->counter;
-	if (core_apply(bench->core, ++bench->sequence, (struct wall_ms){START_MS + (int64_t)(bench->sequence / 1000)},
-	               command, &outcome, &error) != 0) {
+	uint64_t sequence = ++bench->sequence;
+	if (core_apply(bench->core, sequence, (struct wall_ms){START_MS + (int64_t)(sequence / 1000)}, command,
+	               &outcome, &error) != 0) {
 		fprintf(stderr, "apply: %s\n", error.text);
 		exit(1);
 	}

@@ -236,7 +236,7 @@ void order_get(struct call *call)
 		call_submit(call);
 }
 
-void order_confirm(struct call *call)
+void order_confirm_ask(struct call *call)
 {
 	struct ask *ask = order_ask(call, ASK_CONFIRM);
 	struct confirm_body body = {.payment_ref = TEXT_NONE};
@@ -247,7 +247,7 @@ void order_confirm(struct call *call)
 		call_submit(call);
 }
 
-void order_cancel(struct call *call)
+void order_cancel_ask(struct call *call)
 {
 	struct ask *ask = order_ask(call, ASK_CANCEL);
 	if (ask && call_read_key(call, false, &ask->key) && call_read_nothing(call) && order_of_path(call, &ask->order))

@@ -50,8 +50,8 @@ void claim_by_shop(struct call *call);
 extern const struct shape claim_shape;
 /* orders.c */
 void order_get(struct call *call);
-void order_confirm(struct call *call);
-void order_cancel(struct call *call);
+void order_confirm_ask(struct call *call);
+void order_cancel_ask(struct call *call);
 extern const struct shape confirm_shape;
 /* lists.c */
 void orders_of_drop(struct call *call);

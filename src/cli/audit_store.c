@@ -23,6 +23,7 @@ struct comparing {
 	struct row *later; /* rows that were not as expected, or newer than the books */
 	size_t later_count, later_capacity;
 	uint64_t before, after; /* the store's position when the reading began, and when it ended */
+	uint64_t whole_from;    /* rows before this may be missing: it was rebuilt from a snapshot; 0: none */
 	uint64_t rows;
 };
 
@@ -156,8 +157,9 @@ static void look_for_missing(struct comparing *comparing)
 {
 	const struct book *book = comparing->book;
 	for (uint32_t i = 0; i < book->order_count && book->orders[i].sequence <= comparing->before; i++)
-		findings_check(comparing->findings, PROMISE_READ_MODEL, book->orders[i].seen, book->orders[i].sequence,
-		               "the read model misses this order");
+		if (book->orders[i].sequence >= comparing->whole_from)
+			findings_check(comparing->findings, PROMISE_READ_MODEL, book->orders[i].seen,
+			               book->orders[i].sequence, "the read model misses this order");
 }
 
 /* ---- totals ---- */
@@ -201,7 +203,8 @@ static bool totals_are(const struct book_totals *a, const struct book_totals *b)
 static int look_at_totals(struct comparing *comparing, struct store *store, struct error *error)
 {
 	const struct book *book = comparing->book;
-	if (comparing->before != core_sequence(book->core) || comparing->after != comparing->before || book->base)
+	if (comparing->before != core_sequence(book->core) || comparing->after != comparing->before || book->base ||
+	    comparing->whole_from)
 		return 0;
 	for (uint32_t i = 0; i < book->drop_count; i++) {
 		struct summing summing = {0};
@@ -246,6 +249,8 @@ static int compare(struct comparing *comparing, struct store *store, bring_up_fn
                    struct error *error)
 {
 	int rc = take_position(comparing, store, bring_up, context, &comparing->before, error);
+	if (rc == 0)
+		rc = store->ops->mark(store, STORE_MARK_WHOLE_FROM, &comparing->whole_from, error);
 	if (rc == 0)
 		rc = look_at_rows(comparing, store, error);
 	if (rc == 0)

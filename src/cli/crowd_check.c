@@ -8,7 +8,6 @@
 #include "base/must.h"
 
 #define HEARD_MAX (CROWD_CODES_MAX * CHECK_CROWDS_MAX)
-#define STATISTICS_PATIENCE_NS UINT64_C(4000000000) /* refusals are counted in the log once a second, then followed */
 
 int told_add(struct told_list *list, const struct crowd_result *result, struct error *error)
 {
@@ -282,7 +281,8 @@ static int check_statistics(struct crowd_check *check, const struct check_plan *
                             struct error *error)
 {
 	static const char what[] = "the statistics say the same";
-	uint64_t until = clock_mono().ns + STATISTICS_PATIENCE_NS;
+	uint32_t patience_ms = plan->statistics_ms ? plan->statistics_ms : CHECK_STATISTICS_MS;
+	uint64_t until = clock_mono().ns + patience_ms * UINT64_C(1000000);
 	struct timespec pause = {.tv_nsec = 100000000};
 	int64_t counted = 0, told = 0;
 	const char *differs = plan->uninterrupted ? refusals_differ(plan, now, &counted, &told) : NULL;

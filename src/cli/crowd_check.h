@@ -20,6 +20,8 @@
 #define CHECK_CROWDS_MAX 8      /* crowds that asked one drop, one after the other */
 #define CHECK_LOOK_UPS_MAX 1000 /* orders asked of the ledger one by one: a second at most; spread over all of them */
 
+#define CHECK_STATISTICS_MS 4000 /* refusals are counted in the log once a second, and then followed */
+
 /* Somebody was told: this order is yours. */
 struct told {
 	char order[BOOK_ORDER_SIZE];
@@ -44,6 +46,7 @@ struct check_plan {
 	size_t crowd_count;
 	const struct drop_figures *before; /* of the drop, before the first crowd */
 	bool alone;                        /* nobody else asks this drop: figures are equal, not at least */
+	uint32_t statistics_ms;            /* so long the statistics may lag behind; 0: CHECK_STATISTICS_MS */
 	bool uninterrupted;                /* no kill in between: the last second of refusals is not lost */
 };
 

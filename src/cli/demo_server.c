@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/must.h"
 #include "base/time.h"
 #include "cli/json_view.h"
 #include "cli/key_file.h"
@@ -72,11 +73,13 @@ static _Noreturn void become(const char *const *argv)
 static _Noreturn void become_server(const struct demo_server *server, const char *const *flags, pid_t parent)
 {
 	char listen[32];
-	const char *argv[8 + 2 * SERVER_FLAGS_MAX] = {"dibs", "serve", "--data", server->data, "--listen", listen};
+	const char *argv[8 + SERVER_FLAGS_MAX] = {"dibs", "serve", "--data", server->data, "--listen", listen};
 	int count = 6;
 	snprintf(listen, sizeof listen, "127.0.0.1:%u", server->port);
-	for (int i = 0; flags && flags[i] && i < 2 * SERVER_FLAGS_MAX; i++)
+	for (int i = 0; flags[i]; i++) {
+		must(i < SERVER_FLAGS_MAX);
 		argv[count++] = flags[i];
+	}
 	argv[count] = NULL;
 	int fd = open(server->messages, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	int nothing = open("/dev/null", O_RDWR);

@@ -28,7 +28,7 @@ int demo_server_init(struct demo_server *server, struct error *error);
 /* Ends the server if it runs, and removes the folder unless keep. */
 void demo_server_fini(struct demo_server *server, bool keep);
 
-/* Starts the process and returns at once. flags: pairs of flag and value, NULL at the end; may be NULL. */
+/* Starts the process and returns at once. flags: words, NULL at the end. */
 int demo_server_spawn(struct demo_server *server, const char *const *flags, struct error *error);
 /* The same, and waits until it is ready to sell. */
 int demo_server_start(struct demo_server *server, const char *const *flags, struct error *error);

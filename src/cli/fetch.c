@@ -211,6 +211,17 @@ int fetch_done(struct fetch *fetch, const char *method, const char *path, struct
 	                 detail.size ? ": " : "", (int)detail.size, detail.at);
 }
 
+/* A whole URL is taken from its path on. */
+static struct text path_of_url(struct text url)
+{
+	const char *scheme = url.size ? memmem(url.at, url.size, "://", 3) : NULL;
+	if (!scheme)
+		return url;
+	size_t left = url.size - (size_t)(scheme + 3 - url.at);
+	const char *path = memchr(scheme + 3, '/', left);
+	return path ? (struct text){path, (size_t)(url.at + url.size - path)} : TEXT_NONE;
+}
+
 struct text fetch_next(const struct fetch *fetch)
 {
 	struct text link = reply_header(&fetch->reply, REPLY_LINK);
@@ -221,9 +232,5 @@ struct text fetch_next(const struct fetch *fetch)
 	const char *close = memchr(open + 1, '>', left);
 	if (!close)
 		return TEXT_NONE;
-	const char *path = open + 1;
-	const char *scheme = memmem(path, (size_t)(close - path), "://", 3);
-	if (scheme) /* a whole URL: from its path on */
-		path = memchr(scheme + 3, '/', (size_t)(close - scheme - 3));
-	return path ? (struct text){path, (size_t)(close - path)} : TEXT_NONE;
+	return path_of_url((struct text){open + 1, (size_t)(close - open - 1)});
 }

@@ -100,9 +100,9 @@ void help_subcommand(struct buf *out, const struct subcommand *what)
 		buf_printf(out, "\n%s\n", what->text);
 	buf_str(out, "\nexample:\n");
 	put_lines(out, what->example);
-	if (what->options)
-		buf_str(out, "\noptions:\n");
+	buf_str(out, "\noptions:\n");
 	put_options(out, what->options);
+	put_options(out, common_options);
 	if (what->scope)
 		buf_str(out, "\nsettings (default):\n");
 	for (int i = 0; i < SETTING_COUNT; i++)

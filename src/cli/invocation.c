@@ -4,8 +4,7 @@
 
 #include "cli/nearest.h"
 
-/* Options that every subcommand has. */
-static const struct option common_options[] = {
+const struct option common_options[] = {
     {"help", NULL, "say how this is used"},
     {"json", NULL, "answer in JSON"},
     {NULL, NULL, NULL},

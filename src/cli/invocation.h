@@ -47,6 +47,9 @@ struct invocation {
 	} given[ARGUMENTS_MAX];
 };
 
+/* --help and --json, which every subcommand has. */
+extern const struct option common_options[];
+
 extern const struct subcommand subcommands[];
 extern const int subcommand_count;
 

@@ -87,14 +87,14 @@ static int print_records(struct reading *reading, uint64_t count, bool json, str
 		if (rc <= 0)
 			break;
 		rc = put_record(&out, reading, &record, json, error);
-		if (rc == 0 && out.size >= OUT_SIZE && !output_put(&out))
+		if (rc == 0 && out.size >= OUT_SIZE && !output_write(&out))
 			rc = 1;
 		if (rc != 0)
 			break;
 		progress_at(progress, done);
 	}
 	progress_end(progress);
-	if (rc <= 0 && !output_put(&out))
+	if (rc <= 0 && !output_write(&out))
 		rc = 1;
 	buf_fini(&out);
 	return rc;

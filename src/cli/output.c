@@ -22,7 +22,7 @@ static bool write_whole(const char *at, size_t size)
 	return true;
 }
 
-bool output_put(struct buf *out)
+bool output_write(struct buf *out)
 {
 	bool whole = !out->failed && write_whole(out->at, out->size);
 	if (!whole && out->failed)
@@ -35,7 +35,7 @@ bool output_put(struct buf *out)
 
 int output_end(struct buf *out)
 {
-	bool whole = output_put(out);
+	bool whole = output_write(out);
 	buf_fini(out);
 	return whole ? 0 : 1;
 }

@@ -9,7 +9,7 @@
 #include "base/time.h"
 
 /* Writes it to stdout and empties it. False when that failed (said once on stderr): stop, exit 1. */
-bool output_put(struct buf *out);
+bool output_write(struct buf *out);
 /* The same at the end: frees it, returns the exit status. */
 int output_end(struct buf *out);
 

@@ -68,7 +68,9 @@ const char *figure_time(uint64_t ns, char room[FIGURE_SIZE])
 /* An edge of a row: a round number, "20 ms". */
 static const char *figure_edge(uint64_t ns, char room[FIGURE_SIZE])
 {
-	if (ns < 1000000)
+	if (ns == 0)
+		snprintf(room, FIGURE_SIZE, "0");
+	else if (ns < 1000000)
 		snprintf(room, FIGURE_SIZE, "%g us", (double)ns / 1e3);
 	else if (ns < 1000000000)
 		snprintf(room, FIGURE_SIZE, "%g ms", (double)ns / 1e6);

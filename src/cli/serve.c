@@ -1,6 +1,7 @@
 /* serve: dibs serve, from the first line on stderr to the exit status. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log_line.h"
@@ -84,6 +85,7 @@ SUBCOMMAND(serve_run)
 	if (rc < 0)
 		return rc;
 	log_level_set(levels[setting_number(settings, SETTING_LOG_LEVEL)]);
+	umask(0077); /* what a data directory holds is its owner's alone */
 	block(&signals);
 	rc = wiring_open(settings, &wiring, error);
 	if (rc < 0)

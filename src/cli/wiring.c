@@ -1,6 +1,7 @@
 #include "cli/wiring.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -38,6 +39,10 @@ struct wiring {
 	uint32_t loops;
 	struct wiring_made made;
 	struct journal_recovery recovery;
+
+	pthread_mutex_t batch_lock; /* whom the journal's writer tells of a batch; NULL: not yet, or not any more */
+	struct follower *batch_follower;
+	struct api *batch_api;
 };
 
 static uint32_t number(const struct wiring *wiring, enum setting setting)
@@ -92,12 +97,24 @@ static void refuse(void *context, int status, const char *code, const char *deta
 		starting_refuse(status, code, detail, header_lines, body);
 }
 
+/* On the journal's writer thread, which outlives those it tells. */
 static void on_batch(void *context, uint32_t records, size_t bytes, uint64_t write_ns, uint64_t sync_ns)
 {
 	struct wiring *wiring = context;
-	struct api *api = atomic_load_explicit(&wiring->api, memory_order_acquire);
-	if (api)
-		api_on_batch(api, records, bytes, write_ns, sync_ns);
+	pthread_mutex_lock(&wiring->batch_lock);
+	if (wiring->batch_follower)
+		follower_moved(wiring->batch_follower);
+	if (wiring->batch_api)
+		api_on_batch(wiring->batch_api, records, bytes, write_ns, sync_ns);
+	pthread_mutex_unlock(&wiring->batch_lock);
+}
+
+static void tell_batches(struct wiring *wiring, struct follower *follower, struct api *api)
+{
+	pthread_mutex_lock(&wiring->batch_lock);
+	wiring->batch_follower = follower;
+	wiring->batch_api = api;
+	pthread_mutex_unlock(&wiring->batch_lock);
 }
 
 static void wake_loop(void *context, uint32_t loop)
@@ -171,7 +188,7 @@ static struct net_limits limits_of(const struct wiring *wiring, uint32_t connect
 
 static int open_net(struct wiring *wiring, struct error *error)
 {
-	uint32_t connections;
+	uint32_t connections = 0;
 	int rc = connections_of(wiring->settings, &connections, error);
 	if (rc < 0)
 		return rc;
@@ -260,59 +277,14 @@ static int fold(struct wiring *wiring, struct error *error)
 	return rc;
 }
 
-/* ---- the read model, which is never a condition: a broken one is put aside and made again ---- */
-
-static void put_aside(const char *path)
-{
-	static const char *const suffixes[] = {"-wal", "-shm"};
-	struct buf name = {0};
-	buf_printf(&name, "%s.damaged", path);
-	buf_put(&name, "", 1);
-	if (!name.failed && rename(path, name.at) != 0)
-		unlink(path);
-	for (int i = 0; i < 2; i++) {
-		buf_clear(&name);
-		buf_printf(&name, "%s%s", path, suffixes[i]);
-		buf_put(&name, "", 1);
-		if (!name.failed)
-			unlink(name.at);
-	}
-	buf_fini(&name);
-}
-
-/* A store that is ahead of the log belongs to another one. */
-static int store_fits(struct wiring *wiring, struct error *error)
-{
-	uint64_t position;
-	struct wall_ms as_of;
-	int rc = wiring->store->ops->position(wiring->store, &position, &as_of, error);
-	if (rc == 0 && position > core_sequence(wiring->core))
-		rc = error_set(error, FAULT_DAMAGED, "the read model is at record %llu, the log ends at %llu",
-		               (unsigned long long)position, (unsigned long long)core_sequence(wiring->core));
-	if (rc < 0) {
-		wiring->store->ops->close(wiring->store);
-		wiring->store = NULL;
-	}
-	return rc;
-}
-
-static int open_store_at(struct wiring *wiring, const char *path, struct error *error)
-{
-	int rc = store_sqlite_open(path, false, &wiring->store, error);
-	return rc == 0 ? store_fits(wiring, error) : rc;
-}
+/* ---- the read model ---- */
 
 static int open_store(struct wiring *wiring, struct error *error)
 {
 	struct buf path = {0};
 	int rc = data_path(&path, wiring->settings, "store.db", error);
 	if (rc == 0)
-		rc = open_store_at(wiring, path.at, error);
-	if (rc == FAULT_DAMAGED) {
-		log_line(LOG_WARN, "store_put_aside", LOG_TEXT("fault", error->text), LOG_TEXT("file", path.at));
-		put_aside(path.at);
-		rc = open_store_at(wiring, path.at, error);
-	}
+		rc = store_sqlite_open(path.at, false, &wiring->store, error);
 	buf_fini(&path);
 	return rc;
 }
@@ -322,6 +294,7 @@ static int open_store(struct wiring *wiring, struct error *error)
 static int start_ledger(struct wiring *wiring, struct error *error)
 {
 	struct ledger_thread_options options = {
+	    .limits = wiring_pools(wiring->settings),
 	    .loops = wiring->loops,
 	    .ring_size = number(wiring, SETTING_RING_SIZE),
 	    .waiting_max = number(wiring, SETTING_WAITING_MAX),
@@ -446,6 +419,7 @@ static int start_api(struct wiring *wiring, struct error *error)
 	    .token_audience = setting_text(wiring->settings, SETTING_TOKEN_AUDIENCE),
 	    .eligibility = (enum eligibility)number(wiring, SETTING_ELIGIBILITY),
 	    .eligibility_percent = number(wiring, SETTING_ELIGIBILITY_PERCENT),
+	    .eligibility_delay_ms = number(wiring, SETTING_ELIGIBILITY_DELAY),
 	    .eligibility_seed = (uint64_t)setting_number(wiring->settings, SETTING_ELIGIBILITY_SEED),
 	    .log_number = (uint8_t)number(wiring, SETTING_LOG_NUMBER),
 	    .access_log = number(wiring, SETTING_ACCESS_LOG) != 0,
@@ -455,6 +429,7 @@ static int start_api(struct wiring *wiring, struct error *error)
 	if (rc < 0)
 		return rc;
 	api_attach_net(api, wiring->net);
+	tell_batches(wiring, wiring->follower, api);
 	atomic_store_explicit(&wiring->api, api, memory_order_release);
 	for (uint32_t loop = 0; loop < wiring->loops; loop++)
 		net_wake(wiring->net, loop);
@@ -516,6 +491,7 @@ int wiring_open(const struct settings *settings, struct wiring **ret, struct err
 		return error_set(error, FAULT_MEMORY, "no memory for the server");
 	wiring->settings = settings;
 	wiring->loops = loops_of(settings);
+	pthread_mutex_init(&wiring->batch_lock, NULL);
 	int rc = open_all(wiring, error);
 	if (rc < 0)
 		return rc; /* threads may run over what was opened: the process ends with it */
@@ -541,6 +517,7 @@ void wiring_stop(struct wiring *wiring)
 	api_drain(api);
 	net_stop(wiring->net, number(wiring, SETTING_GRACE));
 	ledger_stop(wiring->ledger);
+	tell_batches(wiring, NULL, NULL);
 	follower_stop(wiring->follower, true);
 	api_free(api);
 	net_close(wiring->net);

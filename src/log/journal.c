@@ -72,11 +72,9 @@ static int append(struct log *log, struct wall_ms now, const uint8_t *bytes, siz
 	struct wall_ms time = wall_before(now, journal->appended_time) ? journal->appended_time : now;
 	if (journal->read_only)
 		return error_set(error, FAULT_INVALID, "this journal is open for reading only");
-	uint32_t size_max = ring_record_size_max(&journal->ring);
+	uint32_t size_max = journal_record_size_max(journal);
 	if (atomic_load_explicit(&journal->has_failed, memory_order_relaxed))
 		return journal_failure(journal, error);
-	if (size_max > JOURNAL_RECORD_SIZE_MAX)
-		size_max = JOURNAL_RECORD_SIZE_MAX;
 	if (size == 0 || size > size_max)
 		return error_set(error, FAULT_INVALID, "a record has 1 to %" PRIu32 " bytes, not %zu", size_max, size);
 	if (!has_place(journal, BATCH_FRAME_SIZE + size)) {

@@ -2,7 +2,7 @@
  *
  * Room     while the next segment is ready, or may still become so, LOG_ROOM_ALL. When the disk has no room for it,
  *          LOG_ROOM_RESERVE: the open segment is kept for everything but claims, and it is tried again every second.
- *          LOG_ROOM_NONE: less than JOURNAL_LAST_BYTES of it is left. Whatever append took has its place: a record
+ *          LOG_ROOM_NONE: less than JOURNAL_LAST_BYTES of it is left (the ledger may end what it began). Whatever append took has its place: a record
  *          that might not fit is refused before (FAULT_NO_SPACE; FAULT_BUSY while the next one is being prepared).
  * Memory   an appended record stays in memory until it is written and echoed: who appends must also echo.
  * Threads  the ledger appends into the gathering batch; the writer thread writes and syncs it while the next one

@@ -1,4 +1,5 @@
-/* journal_inside: what the files of the journal share (journal.c, writer.c, recovery.c, cursor.c, archive.c).
+/* journal_inside: what the files of the journal share (journal.c, writer.c, walk.c, recovery.c, cursor.c,
+ * archive.c, segments.c).
  *
  *                  append               take, write, sync            publish
  *   ledger ─► ring ──────► handed over ─────────────────► segment ──────────► durable ─► cursors
@@ -66,6 +67,7 @@ struct journal {
 	uint64_t waiting_bytes;
 	uint64_t rest;
 	struct blank blank; /* file NULL: there is none */
+	bool is_rotating;   /* the writer uses the blank file and has not named it yet: no other can be made */
 	bool disk_full, stopping;
 	struct error failure;
 	struct segment **segments; /* in their order; the last one is open */
@@ -96,6 +98,12 @@ static inline struct journal *journal_of(struct log *log)
 	return (struct journal *)(void *)log;
 }
 
+static inline uint32_t journal_record_size_max(const struct journal *journal)
+{
+	uint32_t fits = ring_record_size_max(&journal->ring);
+	return fits < JOURNAL_RECORD_SIZE_MAX ? fits : JOURNAL_RECORD_SIZE_MAX;
+}
+
 /* What a batch of so many framed bytes takes on disk; none for none. */
 static inline uint64_t batch_space(uint64_t framed_bytes)
 {
@@ -121,7 +129,7 @@ void *journal_preparer_main(void *journal);
 /* recovery.c: fills segments, durable, the writer's and the ledger's places; opens a new segment unless read_only. */
 int journal_recover(struct journal *journal, uint64_t from, struct journal_recovery *ret, struct error *error);
 
-/* recovery.c: says that acknowledged data is not as written. */
+/* walk.c: says that acknowledged data is not as written. */
 int journal_damaged(struct error *error, const char *name, uint64_t offset, uint64_t sequence, const char *how);
 
 /* segments.c, under lock but while opening */

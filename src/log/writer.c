@@ -17,10 +17,14 @@
 
 /* ---- telling ---- */
 
+/* What is no reserve any more: at least the place that the largest record asks for (journal.c, has_place). */
 static uint64_t last_bytes(const struct journal *journal)
 {
-	uint64_t eighth = journal->segment_size / 8;
-	return eighth < JOURNAL_LAST_BYTES ? eighth : JOURNAL_LAST_BYTES;
+	uint64_t bytes = journal->segment_size / 8;
+	uint64_t record = batch_space(BATCH_FRAME_SIZE + journal_record_size_max(journal)) + 2 * DISK_PAGE;
+	if (bytes > JOURNAL_LAST_BYTES)
+		bytes = JOURNAL_LAST_BYTES;
+	return bytes > record ? bytes : record;
 }
 
 void journal_room_update(struct journal *journal)
@@ -105,8 +109,8 @@ static void place(struct journal *journal, struct job *job)
 		must(journal->blank.file);
 		job->blank = journal->blank;
 		journal->blank = (struct blank){0};
+		journal->is_rotating = true;
 		journal->offset = DISK_PAGE;
-		pthread_cond_signal(&journal->preparer_wake);
 	}
 	journal->rest = rest_behind(journal, journal->offset + place);
 	journal_room_update(journal);
@@ -176,6 +180,8 @@ static void go_on_in(struct journal *journal, const struct blank *blank)
 	journal->file = blank->file;
 	journal->open = blank->segment;
 	journal_segments_add(journal, blank->segment);
+	journal->is_rotating = false;
+	pthread_cond_signal(&journal->preparer_wake);
 }
 
 static void publish(struct journal *journal, const struct job *job)
@@ -312,25 +318,24 @@ int journal_blank_make(struct journal *journal, struct blank *ret, struct error 
 	return fault;
 }
 
-/* Under lock. */
-static void note_full(struct journal *journal, bool full)
+/* Said once, when it turns; keeps the blank segment if there is one. */
+static int note_room(struct journal *journal, const struct blank *blank, struct error *error)
 {
-	if (full != journal->disk_full)
-		log_line(full ? LOG_WARN : LOG_INFO, full ? "disk full: claims are refused" : "disk has room again",
-		         LOG_NUMBER("segment_bytes", journal->segment_size), LOG_NUMBER("rest_bytes", journal->rest));
-	journal->disk_full = full;
-	journal_room_update(journal);
-}
-
-static int keep_blank(struct journal *journal, const struct blank *blank, struct error *error)
-{
+	int fault = 0;
 	pthread_mutex_lock(&journal->lock);
-	int fault = journal_segments_reserve(journal, error);
-	if (!fault) {
+	if (blank)
+		fault = journal_segments_reserve(journal, error);
+	if (blank && !fault)
 		journal->blank = *blank;
-		note_full(journal, false);
-	}
+	bool was_full = journal->disk_full, is_full = !blank || fault;
+	uint64_t rest = journal->rest;
+	journal->disk_full = is_full;
+	journal_room_update(journal);
 	pthread_mutex_unlock(&journal->lock);
+	if (is_full != was_full)
+		log_line(is_full ? LOG_WARN : LOG_INFO,
+		         is_full ? "disk full: claims are refused" : "disk has room again",
+		         LOG_NUMBER("segment_bytes", journal->segment_size), LOG_NUMBER("rest_bytes", rest));
 	return fault;
 }
 
@@ -342,13 +347,13 @@ int journal_prepare_step(struct log *log, struct error *error)
 	if (atomic_load_explicit(&journal->has_failed, memory_order_relaxed))
 		return journal_failure(journal, error);
 	pthread_mutex_lock(&journal->lock);
-	bool is_there = journal->blank.file != NULL;
+	bool is_there = journal->blank.file != NULL || journal->is_rotating;
 	pthread_mutex_unlock(&journal->lock);
 	if (is_there)
 		return 0;
 	int fault = journal_blank_make(journal, &blank, &failure);
 	if (!fault)
-		fault = keep_blank(journal, &blank, &failure);
+		fault = note_room(journal, &blank, &failure);
 	if (!fault) {
 		journal_tell_moved(journal);
 		return 1;
@@ -356,9 +361,7 @@ int journal_prepare_step(struct log *log, struct error *error)
 	drop_blank(journal, &blank);
 	if (fault != FAULT_NO_SPACE && fault != FAULT_MEMORY)
 		return journal_fail(journal, &failure, error);
-	pthread_mutex_lock(&journal->lock);
-	note_full(journal, true);
-	pthread_mutex_unlock(&journal->lock);
+	note_room(journal, NULL, NULL);
 	journal_tell_moved(journal);
 	return error_set(error, FAULT_NO_SPACE, "%s", failure.text);
 }
@@ -412,7 +415,7 @@ static bool wait_for_need(struct journal *journal, bool was_full)
 	int waited = 0;
 	pthread_mutex_lock(&journal->lock);
 	while (!journal->stopping && !atomic_load(&journal->has_failed) && waited != ETIMEDOUT &&
-	       (was_full || journal->blank.file)) {
+	       (was_full || journal->blank.file || journal->is_rotating)) {
 		if (was_full)
 			waited = pthread_cond_timedwait(&journal->preparer_wake, &journal->lock, &until);
 		else

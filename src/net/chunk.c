@@ -53,6 +53,13 @@ struct chunk *chunk_take(struct chunk_pool *pool, size_t size)
 	return chunk;
 }
 
+struct chunk *chunk_take_for_request(struct chunk_pool *pool, size_t size)
+{
+	if (size <= CHUNK_BYTES && pool->free_count <= CHUNK_POOL_RESERVE)
+		return chunk_new(CHUNK_BYTES);
+	return chunk_take(pool, size);
+}
+
 void chunk_give(struct chunk_pool *pool, struct chunk *chunk)
 {
 	if (chunk->capacity != CHUNK_BYTES || pool->free_count == CHUNK_POOL_KEEP) {

@@ -21,6 +21,8 @@
 #define CHUNK_POOL_START 512  /* 128 busy connections: request and answer, twice over */
 #define CHUNK_POOL_KEEP 16384 /* 32 MiB: what 10,000 claims at once need stays for the next 10,000 */
 
+#define CHUNK_POOL_RESERVE 64 /* kept for answers: without memory, fewer requests are taken, but those get theirs */
+
 struct chunk {
 	struct chunk *next;
 	uint32_t used, capacity;
@@ -34,7 +36,9 @@ struct chunk_pool {
 
 bool chunk_pool_init(struct chunk_pool *pool);
 void chunk_pool_fini(struct chunk_pool *pool);
-struct chunk *chunk_take(struct chunk_pool *pool, size_t size); /* of at least this capacity */
+/* Of at least this capacity; NULL: no memory. For a request, the reserve is left alone. */
+struct chunk *chunk_take(struct chunk_pool *pool, size_t size);
+struct chunk *chunk_take_for_request(struct chunk_pool *pool, size_t size);
 void chunk_give(struct chunk_pool *pool, struct chunk *chunk);
 void chunk_give_all(struct chunk_pool *pool, struct chunk *first);
 

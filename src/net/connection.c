@@ -388,7 +388,10 @@ static unsigned output_vector(const struct output *output, uv_buf_t *vector, siz
 	uint32_t sent = output->sent;
 	*ret_size = 0;
 	for (struct chunk *chunk = output->first; chunk && count < CONNECTION_VECTOR; chunk = chunk->next) {
-		vector[count] = uv_buf_init(chunk->bytes + sent, chunk->used - sent);
+		size_t size = chunk->used - sent, room = CONNECTION_WRITE_BYTES - *ret_size;
+		if (room == 0)
+			break;
+		vector[count] = uv_buf_init(chunk->bytes + sent, (unsigned)(size < room ? size : room));
 		*ret_size += vector[count++].len;
 		sent = 0;
 	}

@@ -35,7 +35,8 @@
 	(1u << 16)                /* unsent answers, then no more requests are parsed: a socket buffer's worth */
 #define CONNECTION_BYTES_MAX 1008 /* with malloc's own 16: the aim of 1 KiB per idle connection */
 #define CONNECTION_VECTOR 64      /* pieces handed to one write */
-#define PEER_SIZE 56              /* "[" an IPv6 address "]:" a port */
+#define CONNECTION_WRITE_BYTES (1u << 18) /* and bytes: what a client must read within write_ms to stay */
+#define PEER_SIZE 56                      /* "[" an IPv6 address "]:" a port */
 
 struct net_loop;
 

@@ -16,7 +16,7 @@ static size_t turn_align(size_t size)
 struct turn *turn_new(struct connection *connection)
 {
 	struct net_loop *loop = connection->loop;
-	struct chunk *chunk = chunk_take(&loop->pool, sizeof(struct turn));
+	struct chunk *chunk = chunk_take_for_request(&loop->pool, sizeof(struct turn));
 	if (!chunk)
 		return NULL;
 	struct turn *turn = (struct turn *)(void *)chunk->bytes;
@@ -47,7 +47,7 @@ void *turn_alloc(struct turn *turn, size_t size)
 		return NULL;
 	size = turn_align(size);
 	if (chunk->capacity - chunk->used < size) {
-		chunk = chunk_take(&turn->connection->loop->pool, size);
+		chunk = chunk_take_for_request(&turn->connection->loop->pool, size);
 		if (!chunk)
 			return NULL;
 		/* A chunk that is made to measure is full at once: the one in use stays in front. */

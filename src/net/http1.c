@@ -35,6 +35,11 @@ static enum http1_result malformed(struct turn *turn, const char *detail)
 	return refuse(turn, 400, "malformed", detail);
 }
 
+static enum http1_result refuse_version(struct turn *turn)
+{
+	return refuse(turn, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+}
+
 static enum http1_result no_memory(struct turn *turn)
 {
 	return refuse(turn, 503, "overloaded", "there is no memory for this request");
@@ -118,7 +123,7 @@ static enum http1_result refuse_as_parsed(struct turn *turn, const llhttp_t *par
 		return HTTP1_REFUSED;
 	bool spoken = parser->http_major == 1 && parser->http_minor <= 1;
 	if ((errno_ == HPE_INVALID_VERSION && !spoken) || errno_ == HPE_PAUSED_H2_UPGRADE)
-		return refuse(turn, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+		return refuse_version(turn);
 	return malformed(turn, parser->reason && parser->reason[0] ? parser->reason : "this is not HTTP/1.1");
 }
 
@@ -339,7 +344,7 @@ static enum http1_result request_line_parse(struct turn *turn, const llhttp_t *p
 	struct text version = text_after(line, exchange->method_name.size + target.size + 2);
 	exchange->method = method_of(parser->method);
 	if (parser->http_major != 1 || parser->http_minor > 1)
-		return refuse(turn, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+		return refuse_version(turn);
 	if (!text_is(version, parser->http_minor ? TEXT("HTTP/1.1") : TEXT("HTTP/1.0")))
 		return malformed(turn, "this is not a request line");
 	if (parser->method == HTTP_CONNECT)
@@ -347,6 +352,29 @@ static enum http1_result request_line_parse(struct turn *turn, const llhttp_t *p
 	if (memchr(line.at, '\r', line.size))
 		return malformed(turn, "a CR without its LF");
 	return target_parse(turn, target);
+}
+
+/* The headers that this file itself must understand. */
+struct own_headers {
+	struct text host, coding, expectation;
+	uint32_t hosts, codings, lengths, expectations;
+};
+
+static void own_header(struct own_headers *own, const struct header *header)
+{
+	struct text name = header->name;
+	if (header_is(name, TEXT("host"))) {
+		own->hosts++;
+		own->host = header->value;
+	} else if (header_is(name, TEXT("content-length"))) {
+		own->lengths++;
+	} else if (header_is(name, TEXT("transfer-encoding"))) {
+		own->codings++;
+		own->coding = header->value;
+	} else if (header_is(name, TEXT("expect"))) {
+		own->expectations++;
+		own->expectation = header->value;
+	}
 }
 
 static enum http1_result header_parse(struct turn *turn, struct header *header, struct text line)
@@ -369,67 +397,58 @@ static struct text line_next(struct text *head)
 	return line;
 }
 
-static enum http1_result table_make(struct turn *turn, const llhttp_t *parser, uint32_t header_count)
+static enum http1_result table_make(struct turn *turn, const llhttp_t *parser, uint32_t header_count,
+                                    struct own_headers *own)
 {
 	struct text head = {turn->head, turn->head_size};
 	enum http1_result result = request_line_parse(turn, parser, line_next(&head));
 	struct header *headers = turn_alloc(turn, (header_count + 1) * sizeof *headers);
 	if (!headers)
 		return no_memory(turn);
-	for (uint32_t i = 0; i < header_count && result == HTTP1_MORE; i++)
+	for (uint32_t i = 0; i < header_count && result == HTTP1_MORE; i++) {
 		result = header_parse(turn, &headers[i], line_next(&head));
+		own_header(own, &headers[i]);
+	}
 	turn->exchange.headers = headers;
 	turn->exchange.header_count = header_count;
 	return result;
 }
 
-static uint32_t header_occurs(const struct exchange *exchange, struct text name)
+static enum http1_result host_check(struct turn *turn, const struct own_headers *own, const llhttp_t *parser)
 {
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < exchange->header_count; i++)
-		count += header_is(exchange->headers[i].name, name);
-	return count;
-}
-
-static enum http1_result host_check(struct turn *turn, const llhttp_t *parser)
-{
-	uint32_t count = header_occurs(&turn->exchange, TEXT("host"));
-	if (count > 1)
+	if (own->hosts > 1)
 		return malformed(turn, "more than one Host");
-	if (count == 0 && parser->http_minor == 1)
+	if (own->hosts == 0 && parser->http_minor == 1)
 		return malformed(turn, "no Host");
-	if (!is_host(exchange_header(&turn->exchange, TEXT("host"))))
+	if (!is_host(own->host))
 		return malformed(turn, "this Host is none");
 	return HTTP1_MORE;
 }
 
 /* How long the body is must be beyond doubt: whoever reads it otherwise would see another next request than this server. */
-static enum http1_result framing_check(struct connection *c, const llhttp_t *parser)
+static enum http1_result framing_check(struct connection *c, const struct own_headers *own, const llhttp_t *parser)
 {
 	struct turn *turn = c->incoming;
-	uint32_t codings = header_occurs(&turn->exchange, TEXT("transfer-encoding"));
-	uint32_t lengths = header_occurs(&turn->exchange, TEXT("content-length"));
-	bool agreed = (lengths > 0) == ((parser->flags & F_CONTENT_LENGTH) != 0) &&
-	              (codings > 0) == ((parser->flags & F_TRANSFER_ENCODING) != 0);
-	if (lengths > 1 || (lengths && codings) || !agreed)
+	bool agreed = (own->lengths > 0) == ((parser->flags & F_CONTENT_LENGTH) != 0) &&
+	              (own->codings > 0) == ((parser->flags & F_TRANSFER_ENCODING) != 0);
+	if (own->lengths > 1 || (own->lengths && own->codings) || !agreed)
 		return malformed(turn, "more than one length");
-	if (codings && parser->http_minor == 0)
+	if (own->codings && parser->http_minor == 0)
 		return malformed(turn, "Transfer-Encoding in HTTP/1.0");
-	if (codings > 1)
+	if (own->codings > 1)
 		return malformed(turn, "more than one Transfer-Encoding");
-	if (codings && !header_is(exchange_header(&turn->exchange, TEXT("transfer-encoding")), TEXT("chunked")))
+	if (own->codings && !header_is(own->coding, TEXT("chunked")))
 		return refuse(turn, 501, "not_supported", "of the transfer codings only chunked is supported");
-	if (lengths && parser->content_length > c->loop->limits->body_bytes)
+	if (own->lengths && parser->content_length > c->loop->limits->body_bytes)
 		return refuse(turn, 413, "too_large", "the body is longer than this server takes");
 	return HTTP1_MORE;
 }
 
-static enum http1_result expectation_check(struct turn *turn, const llhttp_t *parser)
+static enum http1_result expectation_check(struct turn *turn, const struct own_headers *own, const llhttp_t *parser)
 {
-	struct text expect = exchange_header(&turn->exchange, TEXT("expect"));
-	if (expect.at == NULL || parser->http_minor == 0)
+	if (own->expectations == 0 || parser->http_minor == 0)
 		return HTTP1_MORE;
-	if (!header_is(expect, TEXT("100-continue")))
+	if (own->expectations > 1 || !header_is(own->expectation, TEXT("100-continue")))
 		return refuse(turn, 417, "expectation_failed", "of the expectations only 100-continue is supported");
 	turn->expects = true;
 	return HTTP1_MORE;
@@ -439,15 +458,17 @@ static enum http1_result head_check(struct connection *c)
 {
 	struct turn *turn = c->incoming;
 	struct state *s = state_of(c);
-	enum http1_result result = table_make(turn, &s->parser, s->lines - 2);
+	struct own_headers own = {0};
+	enum http1_result result =
+	    table_make(turn, &s->parser, s->lines - 2, &own); /* less the request and the empty line */
 	if (result == HTTP1_MORE && s->parser.upgrade)
 		result = refuse(turn, 501, "not_supported", "no protocol to upgrade to is supported");
 	if (result == HTTP1_MORE)
-		result = host_check(turn, &s->parser);
+		result = host_check(turn, &own, &s->parser);
 	if (result == HTTP1_MORE)
-		result = framing_check(c, &s->parser);
+		result = framing_check(c, &own, &s->parser);
 	if (result == HTTP1_MORE)
-		result = expectation_check(turn, &s->parser);
+		result = expectation_check(turn, &own, &s->parser);
 	turn->last = !llhttp_should_keep_alive(&s->parser);
 	turn->keep_alive_told = !turn->last && s->parser.http_minor == 0;
 	return result;
@@ -471,7 +492,7 @@ static enum http1_result head_so_far(struct connection *c, llhttp_errno_t errno_
 	if (s->head_parsed)
 		return malformed(c->incoming, "headers that end within a line");
 	if (s->lines && (s->parser.http_major != 1 || s->parser.http_minor > 1))
-		return refuse(c->incoming, 505, "version_not_supported", "this server speaks HTTP/1.1 and HTTP/1.0");
+		return refuse_version(c->incoming);
 	return HTTP1_MORE;
 }
 
@@ -481,6 +502,8 @@ static enum http1_result head_ends(struct connection *c, llhttp_errno_t errno_)
 	bool is_whole = errno_ == HPE_PAUSED || (errno_ == HPE_PAUSED_UPGRADE && s->parser.upgrade);
 	if (errno_ != HPE_OK && !is_whole)
 		return refuse_as_parsed(c->incoming, &s->parser, errno_);
+	if (!s->head_parsed && s->parser.method == HTTP_PRI)
+		return refuse_version(c->incoming);
 	if (!s->head_parsed)
 		return malformed(c->incoming, "headers that do not end where their lines do");
 	enum http1_result result = head_check(c);

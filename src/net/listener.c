@@ -13,6 +13,8 @@
 #include "net/connection.h"
 #include "net/loop.h"
 
+#define ACCEPT_WARN_MS 10000 /* it is said so often, not at every tick */
+
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
 static int listener_fault(int fd, int code, const char *what, struct error *error)
@@ -96,9 +98,12 @@ void listener_start(struct net_loop *loop)
 
 static void listener_pause(struct net_loop *loop)
 {
-	if (!loop->accept_paused)
+	uint64_t now_ms = uv_now(&loop->uv);
+	if (now_ms >= loop->accept_quiet_until_ms) {
+		loop->accept_quiet_until_ms = now_ms + ACCEPT_WARN_MS;
 		log_line(LOG_WARN, "accept_paused", LOG_NUMBER("loop", loop->number),
-		         LOG_TEXT("reason", "no file descriptors left"));
+		         LOG_TEXT("reason", "no file descriptors or memory left"));
+	}
 	loop->accept_paused = true;
 	uv_poll_stop(&loop->acceptable);
 }

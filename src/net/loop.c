@@ -66,8 +66,8 @@ static void loop_drain(struct net_loop *loop)
 	struct net *net = loop->net;
 	if (!loop->draining) {
 		loop->draining = true;
-		listener_stop(loop);
 		loop_close_all(loop, true);
+		listener_stop(loop); /* who gets in with this has until the next tick to send its request */
 	}
 	bool over = clock_mono().ns >= atomic_load(&net->stop_at_ns);
 	if (over)
@@ -155,6 +155,8 @@ static void on_tick(uv_timer_t *ticker)
 	if (++loop->ticks % LOOP_RATE_TICKS == 0)
 		loop_check_rates(loop);
 	listener_tick(loop);
+	if (loop->draining)
+		loop_close_all(loop, true);
 	if (options->tick)
 		options->tick(options->context, loop->number);
 	loop_round(loop); /* this thread sleeps after the timers: what they have done must not wait */

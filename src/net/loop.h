@@ -61,6 +61,7 @@ struct net_loop {
 	bool accept_paused;
 	bool draining; /* this thread's copy, so that it changes between rounds only */
 	bool handled;  /* in this round */
+	uint64_t accept_quiet_until_ms;
 	uint32_t ticks;
 	uint32_t refused_lingering;
 	uint32_t works;

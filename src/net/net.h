@@ -6,7 +6,11 @@
  *          handler to reply. net_wake() alone may be called from any thread.
  * Memory   request texts and exchange_alloc() live until the reply is handed over. A client that goes away sets
  *          `gone`; the exchange still waits for its exchange_reply(), which then only frees it.
- * Bounds   struct net_limits; each answers with its status (400, 408, 413, 414, 431, 503) where one can be sent.
+ * Bounds   struct net_limits; each answers with its status where one can be sent. What net refuses itself goes through
+ *          net_options.refuse as status and code: 400 malformed, 408 timeout, 413 too_large, 414 line_too_long,
+ *          417 expectation_failed, 431 headers_too_large, 501 not_supported (CONNECT, Upgrade, other transfer codings),
+ *          503 overloaded, 505 version_not_supported. The connection closes after it.
+ * Time     time-outs are looked at every 100 ms, rates once a second.
  */
 #ifndef DIBS_NET_NET_H
 #define DIBS_NET_NET_H
@@ -115,7 +119,8 @@ void net_stop(struct net *net, uint32_t grace_ms);
 void net_close(struct net *net);
 bool net_is_draining(const struct net *net);
 
-/* Runs work on the small pool, then done on the exchange's loop. False: the pool's queue is full (nothing runs). */
+/* Runs work on the small pool, then done on the exchange's loop, whatever has become of the exchange meanwhile.
+ * False: the pool's queue is full (LOOP_WORK_MAX in all; nothing runs). */
 bool net_work(struct exchange *exchange, void (*work)(void *argument), void (*done)(void *argument), void *argument);
 
 struct net_statistics {

@@ -29,6 +29,9 @@ EXCEPTIONS = {
     "command_print.c": BUFFERS,  # `dibs log show`: a line of text per record, never in core_apply()
 }
 
+# (object, name) of tables that a constructor fills once, before main(), and nobody changes afterwards.
+MADE_BEFORE_MAIN = {("verdict.c.o", "names")}
+
 
 def symbols(library, *options):
     """{object: symbols} of a static library, as nm tells."""
@@ -75,13 +78,15 @@ class CoreIsPure(unittest.TestCase):
                              check=True).stdout
         writable = [line for line in out.splitlines() if line.split(": ", 1)[1].split()[1] in "BbDdCGgSs"
                     and not line.split(": ", 1)[1].startswith((".", "__"))]
-        self.assertEqual([line for line in writable if not is_relocated_constant(line)], [])
+        self.assertEqual([line for line in writable if not is_constant(line)], [])
 
 
-def is_relocated_constant(line):
+def is_constant(line):
     """Tables of constant pointers stand in .data.rel.ro: written by the loader, read-only before main()."""
     place, symbol = line.split(": ", 1)
     member = place.split("[", 1)[-1].rstrip("]")
+    if any(member.endswith(file) and symbol.split()[0] == name for file, name in MADE_BEFORE_MAIN):
+        return True
     out = subprocess.run(["objdump", "-t", str(LIBRARY)], capture_output=True, text=True, check=True).stdout
     inside = ""
     for row in out.splitlines():

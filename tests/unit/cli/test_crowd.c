@@ -46,10 +46,12 @@ static struct crowd_plan plan_for(const struct tiny_server *server, uint32_t cla
 	                           .patience_ms = 5000};
 }
 
-static struct crowd_result *run(const struct crowd_plan *plan)
+/* The server is stopped behind it, so that its scene can be looked at. */
+static struct crowd_result *run(const struct crowd_plan *plan, struct tiny_server *server)
 {
 	struct crowd_result *result = NULL;
 	int code = crowd_run(plan, &result, &error);
+	tiny_server_stop(server);
 	if (code)
 		fail_msg("%s", error.text);
 	return result;
@@ -69,7 +71,7 @@ static void everyone_is_told_and_noted(void **state)
 	struct scene scene = {0};
 	struct tiny_server *server = tiny_server_start(grants_the_even, &scene);
 	struct crowd_plan plan = plan_for(server, 40, 40);
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_int_equal(scene.total, 40);
 	assert_int_equal(result->asked, 40);
 	assert_int_equal(result->granted, 20);
@@ -88,7 +90,6 @@ static void everyone_is_told_and_noted(void **state)
 		assert_true(answer->due_ns <= answer->sent_ns && answer->sent_ns < answer->told_ns);
 	}
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void takes_ten_ms_each(void *context, struct text request, struct tiny_answer *ret)
@@ -105,7 +106,7 @@ static void waiting_for_a_connection_is_waiting(void **state)
 	struct scene scene = {0};
 	struct tiny_server *server = tiny_server_start(takes_ten_ms_each, &scene);
 	struct crowd_plan plan = plan_for(server, 20, 1);
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	const struct crowd_answer *last = &result->answers[19];
 	assert_int_equal(last->due_ns, 0);
 	assert_true(last->told_ns >= 200 * MS);
@@ -114,7 +115,6 @@ static void waiting_for_a_connection_is_waiting(void **state)
 	assert_true(last->told_ns - last->sent_ns < 150 * MS);
 	assert_int_equal(result->limits.waited, 19);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 /* Open loop: a server that stands still for 100 ms does not keep the crowd from coming. */
@@ -132,7 +132,7 @@ static void the_crowd_does_not_wait_for_the_server(void **state)
 	struct tiny_server *server = tiny_server_start(stands_still_once, &scene);
 	struct crowd_plan plan = plan_for(server, 20, 20);
 	plan.arrivals = (struct arrivals){.kind = ARRIVE_EVENLY, .rate = 500};
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	for (int i = 0; i < 20; i++) {
 		const struct crowd_answer *answer = &result->answers[i];
 		assert_true(answer->sent_ns < answer->due_ns + 50 * MS);
@@ -140,7 +140,6 @@ static void the_crowd_does_not_wait_for_the_server(void **state)
 	}
 	assert_int_equal(result->limits.waited, 0);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void loses_the_first_try(void *context, struct text request, struct tiny_answer *ret)
@@ -161,7 +160,7 @@ static void with_retry_an_unknown_outcome_is_asked_again_with_the_same_key(void 
 	struct tiny_server *server = tiny_server_start(loses_the_first_try, &scene);
 	struct crowd_plan plan = plan_for(server, 30, 10);
 	plan.retry = true;
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_int_equal(result->granted, 30);
 	assert_int_equal(result->failed, 0);
 	assert_int_equal(result->retries, 30);
@@ -171,7 +170,6 @@ static void with_retry_an_unknown_outcome_is_asked_again_with_the_same_key(void 
 		assert_int_equal(result->answers[i].tries, 2);
 	}
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void without_retry_it_is_noted_as_it_was(void **state)
@@ -179,7 +177,7 @@ static void without_retry_it_is_noted_as_it_was(void **state)
 	struct scene scene = {0};
 	struct tiny_server *server = tiny_server_start(loses_the_first_try, &scene);
 	struct crowd_plan plan = plan_for(server, 6, 6);
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_int_equal(result->failed, 6);
 	assert_string_equal(crowd_code(result, &result->answers[0]), "connection_lost");
 	assert_string_equal(crowd_code(result, &result->answers[1]), "connection_lost");
@@ -187,7 +185,6 @@ static void without_retry_it_is_noted_as_it_was(void **state)
 	assert_int_equal(result->answers[0].status, 0);
 	assert_int_equal(result->answers[2].status, 503);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void says_nothing_to_the_third(void *context, struct text request, struct tiny_answer *ret)
@@ -204,13 +201,12 @@ static void silence_has_an_end(void **state)
 	struct tiny_server *server = tiny_server_start(says_nothing_to_the_third, &scene);
 	struct crowd_plan plan = plan_for(server, 8, 2);
 	plan.answer_ms = 100;
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_int_equal(result->granted, 7);
 	assert_int_equal(result->failed, 1);
 	assert_string_equal(crowd_code(result, &result->answers[3]), "no_answer");
 	assert_true(result->answers[3].told_ns >= 100 * MS);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void says_nothing(void *context, struct text request, struct tiny_answer *ret)
@@ -225,14 +221,13 @@ static void patience_ends_and_who_was_not_asked_is_noted_as_that(void **state)
 	struct tiny_server *server = tiny_server_start(says_nothing, &scene);
 	struct crowd_plan plan = plan_for(server, 5, 2);
 	plan.patience_ms = 100;
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_int_equal(result->asked, 2);
 	assert_int_equal(result->failed, 2);
 	assert_string_equal(crowd_code(result, &result->answers[0]), "no_answer");
 	assert_string_equal(crowd_code(result, &result->answers[4]), "not_asked");
 	assert_int_equal(result->answers[4].sent_ns, CROWD_NEVER);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void answers_oddly(void *context, struct text request, struct tiny_answer *ret)
@@ -257,7 +252,7 @@ static void odd_answers_are_told_apart(void **state)
 	struct scene scene = {0};
 	struct tiny_server *server = tiny_server_start(answers_oddly, &scene);
 	struct crowd_plan plan = plan_for(server, 6, 6);
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	for (int i = 0; i < 6; i++)
 		assert_string_equal(crowd_code(result, &result->answers[i]), codes[i]);
 	assert_true(result->answers[4].replayed);
@@ -265,7 +260,6 @@ static void odd_answers_are_told_apart(void **state)
 	assert_int_equal(result->failed, 2);
 	assert_int_equal(scene.total, 6);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void many_codes(void *context, struct text request, struct tiny_answer *ret)
@@ -281,14 +275,13 @@ static void the_last_place_for_a_code_is_for_all_others(void **state)
 	struct scene scene = {0};
 	struct tiny_server *server = tiny_server_start(many_codes, &scene);
 	struct crowd_plan plan = plan_for(server, CROWD_CODES_MAX + 2, 1);
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_int_equal(result->code_count, CROWD_CODES_MAX);
 	assert_string_equal(crowd_code(result, &result->answers[CROWD_CODES_MAX - 2]), "reason_46");
 	for (int i = CROWD_CODES_MAX - 1; i < CROWD_CODES_MAX + 2; i++)
 		assert_string_equal(crowd_code(result, &result->answers[i]), "other");
 	assert_int_equal(result->refused, CROWD_CODES_MAX + 2);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static volatile sig_atomic_t stop;
@@ -307,12 +300,11 @@ static void it_goes_home_when_told_to(void **state)
 	plan.arrivals = (struct arrivals){.kind = ARRIVE_EVENLY, .rate = 100};
 	plan.progress = stop_after_ten;
 	plan.stop = &stop;
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_true(result->stopped);
 	assert_in_range(result->granted, 10, 29);
 	assert_true(result->asked < 60);
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 static void assert_fault(const struct crowd_plan *plan, int code)
@@ -357,11 +349,10 @@ static void buyers_may_ask_more_than_once(void **state)
 	struct tiny_server *server = tiny_server_start(grants_the_even, &scene);
 	struct crowd_plan plan = plan_for(server, 30, 3);
 	plan.request.buyers = 7;
-	struct crowd_result *result = run(&plan);
+	struct crowd_result *result = run(&plan, server);
 	assert_int_equal(result->granted + result->refused, 30);
 	assert_int_equal(scene.asked[29], 1); /* a key for each claim */
 	crowd_result_free(result);
-	tiny_server_stop(server);
 }
 
 int main(void)

@@ -104,6 +104,7 @@ static struct crowd_check check_against(const struct truth *truth, bool alone)
 	                                            .crowd_count = 1,
 	                                            .before = &before,
 	                                            .alone = alone,
+	                                            .statistics_ms = 150,
 	                                            .uninterrupted = true},
 	                       &check, &error);
 	fetch_fini(&fetch);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "cli/fetch.h"
 #include "tiny_server.h"
@@ -12,20 +13,33 @@
 static struct error error;
 
 struct scene {
+	pthread_mutex_t lock; /* the server writes, the test reads */
 	int asked;
 	char last[1024];
 };
 
 static void remember(struct scene *scene, struct text request)
 {
+	pthread_mutex_lock(&scene->lock);
 	snprintf(scene->last, sizeof scene->last, "%.*s", (int)request.size, request.at);
 	scene->asked++;
+	pthread_mutex_unlock(&scene->lock);
 }
 
-static void assert_asked(const struct scene *scene, const char *what)
+static bool was_asked(struct scene *scene, const char *what)
 {
-	if (!strstr(scene->last, what))
-		fail_msg("not in the request: %s\n%s", what, scene->last);
+	pthread_mutex_lock(&scene->lock);
+	bool found = strstr(scene->last, what) != NULL;
+	pthread_mutex_unlock(&scene->lock);
+	return found;
+}
+
+static int count_asked(struct scene *scene)
+{
+	pthread_mutex_lock(&scene->lock);
+	int count = scene->asked;
+	pthread_mutex_unlock(&scene->lock);
+	return count;
 }
 
 static void urls(void **state)
@@ -58,22 +72,22 @@ static void says_yes(void *context, struct text request, struct tiny_answer *ret
 
 static void it_asks_and_remembers_the_position(void **state)
 {
-	struct scene scene = {0};
+	struct scene scene = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct tiny_server *server = tiny_server_start(says_yes, &scene);
 	struct fetch fetch;
 	fetch_init(&fetch, "127.0.0.1", tiny_server_port(server), "dibs_admin_x");
 	assert_int_equal(fetch_call(&fetch, "PUT", "/v1/drops/a", TEXT("{\"a\":1}"), "key-1", &error), 200);
-	assert_asked(&scene, "PUT /v1/drops/a HTTP/1.1\r\n");
-	assert_asked(&scene, "Authorization: Bearer dibs_admin_x\r\n");
-	assert_asked(&scene, "Idempotency-Key: key-1\r\n");
-	assert_asked(&scene, "Content-Length: 7\r\n");
-	assert_asked(&scene, "\r\n\r\n{\"a\":1}");
-	assert_null(strstr(scene.last, "Dibs-Position"));
+	assert_true(was_asked(&scene, "PUT /v1/drops/a HTTP/1.1\r\n"));
+	assert_true(was_asked(&scene, "Authorization: Bearer dibs_admin_x\r\n"));
+	assert_true(was_asked(&scene, "Idempotency-Key: key-1\r\n"));
+	assert_true(was_asked(&scene, "Content-Length: 7\r\n"));
+	assert_true(was_asked(&scene, "\r\n\r\n{\"a\":1}"));
+	assert_false(was_asked(&scene, "Dibs-Position"));
 	assert_true(text_is(buf_as_text(&fetch.body), TEXT("{\"ok\":true}")));
 	assert_true(text_is(fetch_next(&fetch), TEXT("/v1/next?cursor=abc")));
 	assert_int_equal(fetch_call(&fetch, "GET", "/v1/drops/a", TEXT_NONE, NULL, &error), 200);
-	assert_asked(&scene, "Dibs-Position: 0-9\r\n");
-	assert_null(strstr(scene.last, "Content-Length"));
+	assert_true(was_asked(&scene, "Dibs-Position: 0-9\r\n"));
+	assert_false(was_asked(&scene, "Content-Length"));
 	fetch_fini(&fetch);
 	tiny_server_stop(server);
 }
@@ -87,13 +101,13 @@ static void leaves_after_each(void *context, struct text request, struct tiny_an
 
 static void a_kept_connection_that_was_closed_is_opened_again(void **state)
 {
-	struct scene scene = {0};
+	struct scene scene = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct tiny_server *server = tiny_server_start(leaves_after_each, &scene);
 	struct fetch fetch;
 	fetch_init(&fetch, "127.0.0.1", tiny_server_port(server), NULL);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(fetch_call(&fetch, "GET", "/", TEXT_NONE, NULL, &error), 200);
-	assert_int_equal(scene.asked, 3);
+	assert_int_equal(count_asked(&scene), 3);
 	fetch_fini(&fetch);
 	tiny_server_stop(server);
 }
@@ -106,12 +120,12 @@ static void hangs_up(void *context, struct text request, struct tiny_answer *ret
 
 static void no_answer_is_a_fault(void **state)
 {
-	struct scene scene = {0};
+	struct scene scene = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct tiny_server *server = tiny_server_start(hangs_up, &scene);
 	struct fetch fetch;
 	fetch_init(&fetch, "127.0.0.1", tiny_server_port(server), NULL);
 	assert_int_equal(fetch_call(&fetch, "GET", "/", TEXT_NONE, NULL, &error), FAULT_BUSY);
-	assert_int_equal(scene.asked, 1);
+	assert_int_equal(count_asked(&scene), 1);
 	tiny_server_stop(server);
 	assert_int_equal(fetch_call(&fetch, "GET", "/", TEXT_NONE, NULL, &error), FAULT_NOT_FOUND);
 	fetch_fini(&fetch);
@@ -125,7 +139,7 @@ static void refuses(void *context, struct text request, struct tiny_answer *ret)
 
 static void a_problem_is_an_answer_or_a_fault_with_its_words(void **state)
 {
-	struct scene scene = {0};
+	struct scene scene = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct tiny_server *server = tiny_server_start(refuses, &scene);
 	struct fetch fetch;
 	fetch_init(&fetch, "127.0.0.1", tiny_server_port(server), NULL);

@@ -87,6 +87,27 @@ static inline void write_records(struct log *log, uint64_t from, uint64_t to, ui
 	assert_int_equal(log_durable(log), to);
 }
 
+/* kill -9 and the power gone: what is synced is left. The old journal and disk are done with. */
+static inline struct disk *kill_it(struct log *log, struct disk *disk)
+{
+	struct disk *after = disk_memory_crash(disk, 0);
+	log_close(log);
+	disk_done(disk);
+	return after;
+}
+
+/* Opens and expects to be refused. */
+static inline void expect_refusal(struct disk *disk, uint64_t from, int fault, const char *says)
+{
+	struct journal_options options = by_hand();
+	struct error error = {0};
+	struct log *log = NULL;
+	assert_int_equal(journal_open(disk, &options, from, &log, NULL, &error), fault);
+	assert_null(log);
+	if (!strstr(error.text, says))
+		fail_msg("it says \"%s\", not \"%s\"", error.text, says);
+}
+
 /* Reads from..to and finds nothing beyond. */
 static inline void expect_records(struct log *log, uint64_t from, uint64_t to, uint64_t life)
 {

@@ -42,6 +42,7 @@ void stage_close(struct stage *stage);
 void stage_release(struct stage *stage);
 void stage_wait_held(struct stage *stage, uint32_t count); /* until so many wait */
 struct net_statistics stage_statistics(struct stage *stage);
+uint32_t stage_free_chunks(struct stage *stage); /* of the loop's pool; only when it has stopped */
 
 struct client {
 	int fd;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "net/chunk.h"
+
 #define LATE "GET /late HTTP/1.1\r\nHost: a\r\n\r\n"
 #define ECHO "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -294,6 +296,30 @@ static void rounds_are_counted_and_an_idle_connection_is_small(void **state)
 	stage_close(stage);
 }
 
+/* Whatever way requests take, every chunk of memory comes back. */
+static void answers_to_a_crowd_leave_the_pool_as_it_was(void **state)
+{
+	struct stage *stage = stage_open(NULL);
+	struct client *client[40];
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		client[i] = client_new(stage);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 40; i++)
+			client_say(client[i], LATE LATE LATE);
+		stage_wait_held(stage, 120);
+		stage_release(stage);
+		for (int i = 0; i < 120; i++)
+			assert_int_equal(client_answer(client[i / 3]), 200);
+	}
+	for (int i = 0; i < 40; i++)
+		client_free(client[i]);
+	wait_for_connections(stage, 0);
+	net_stop(stage->net, 1000);
+	assert_int_equal(stage_free_chunks(stage), CHUNK_POOL_START);
+	stage_close(stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +336,7 @@ int main(void)
 	    cmocka_unit_test(a_large_answer_arrives_whole),
 	    cmocka_unit_test(who_does_not_read_is_closed_at_the_bound),
 	    cmocka_unit_test(what_comes_behind_a_refusal_does_not_reset_the_answer),
+	    cmocka_unit_test(answers_to_a_crowd_leave_the_pool_as_it_was),
 	    cmocka_unit_test(rounds_are_counted_and_an_idle_connection_is_small),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void an_idle_server_stops_at_once(void **state)
 	stop_begin(&stopping, stage, 5000);
 	pthread_join(stopping.thread, NULL);
 	assert_true(net_is_draining(stage->net));
-	assert_true(stopping.took_ms < 1000);
+	assert_true(stopping.took_ms < 4000);
 	assert_true(client_is_closed(idle));
 	client_free(idle);
 	stage_close(stage);
@@ -76,7 +76,7 @@ static void who_waits_gets_its_answer_and_is_told_that_it_was_the_last(void **st
 	client_free(waiting);
 	client_free(writing);
 	pthread_join(stopping.thread, NULL);
-	assert_true(stopping.took_ms < 2000);
+	assert_true(stopping.took_ms < 4000);
 	stage_close(stage);
 }
 
@@ -115,7 +115,7 @@ static void grace_ends(void **state)
 	stage_wait_held(stage, 1);
 	stop_begin(&stopping, stage, 300);
 	pthread_join(stopping.thread, NULL);
-	assert_true(stopping.took_ms >= 290 && stopping.took_ms < 1500);
+	assert_true(stopping.took_ms >= 290 && stopping.took_ms < 4000);
 	assert_true(client_is_closed(waiting));
 	assert_true(client_is_closed(writing));
 	client_free(waiting);
@@ -260,13 +260,15 @@ static void wakes_are_gathered(void **state)
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	sleep_ms(20);
-	uint32_t wakes = stage->wakes;
-	assert_true(wakes >= 1 && wakes <= 20000);
-	net_wake(stage->net, 0); /* none is lost */
-	for (int ms = 0; stage->wakes == wakes; ms++) {
-		assert_true(ms < 90); /* nor late until the tick */
-		sleep_ms(1);
+	assert_true(stage->wakes >= 1 && stage->wakes <= 20000);
+	struct mono_ns start = clock_mono();
+	for (int i = 0; i < 20; i++) { /* none is lost, nor late until the next tick: that would be two seconds */
+		uint32_t wakes = stage->wakes;
+		net_wake(stage->net, 0);
+		while (stage->wakes == wakes)
+			sleep_ms(1);
 	}
+	assert_true(clock_mono().ns - start.ns < UINT64_C(1000000000));
 	net_stop(stage->net, 0);
 	net_wake(stage->net, 0); /* harmless until net_close() */
 	stage_close(stage);
@@ -299,6 +301,15 @@ static void a_port_in_use_is_known_at_once(void **state)
 	assert_non_null(strstr(text, listen));
 	stage_close(stage);
 	assert_int_equal(open_at(listen, text), 0);
+}
+
+/* "[::1]:0" is right, also where the machine has no IPv6: then that is what is said. */
+static void an_address_of_ipv6_is_understood(void **state)
+{
+	char text[400];
+	(void)state;
+	int code = open_at("[::1]:0", text);
+	assert_true(code == 0 || strstr(text, "Cannot assign") || strstr(text, "not supported"));
 }
 
 static void addresses_are_understood_or_named(void **state)
@@ -363,6 +374,7 @@ int main(void)
 	    cmocka_unit_test(wakes_are_gathered),
 	    cmocka_unit_test(a_port_in_use_is_known_at_once),
 	    cmocka_unit_test(addresses_are_understood_or_named),
+	    cmocka_unit_test(an_address_of_ipv6_is_understood),
 	    cmocka_unit_test(loops_share_the_port),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
