@@ -13,7 +13,6 @@ FILE_LINES_MAX = 600
 # Longer, each for its reason: "path" or "path:function" -> why it is better in one piece.
 LONG = {
     "src/ledger/step.c": "a step and its own steps in the order in which they run; what can stand alone does",
-    "src/log/disk_memory.c": "one simulated disk, whose files, faults and crashes share every struct",
 }
 
 TEXT_SUFFIXES = {".c", ".h", ".def", ".py", ".sh", ".md", ".build", ".txt", ".toml", ".cfg", ".ini", ".in", ".sql",
