@@ -6,7 +6,7 @@
  *
  * Memory   the disk owns all; a crash makes a new disk and leaves the old one to be done with as usual.
  * Faults   those of disk.h, each named here and counted down to: 1 is the next call, 0 is off.
- * Thread   any; faults are set while nobody is in a call.
+ * Thread   any; disk_memory_faults() while nobody is in a call.
  */
 #ifndef DIBS_LOG_DISK_MEMORY_H
 #define DIBS_LOG_DISK_MEMORY_H
@@ -27,6 +27,8 @@ struct disk_memory_faults {
 
 struct disk *disk_memory_new(void);
 struct disk_memory_faults *disk_memory_faults(struct disk *disk);
+/* The same while threads are at work. */
+void disk_memory_set_faults(struct disk *disk, const struct disk_memory_faults *faults);
 /* Calls so far: crash_in 1..calls meets every one of the same run. */
 uint64_t disk_memory_calls(struct disk *disk);
 /* What is left after the power went. A seed of 0: everything that was not synced is lost. */

@@ -1,4 +1,5 @@
-/* journal_inside: what the files of the journal share (journal.c, writer.c, recovery.c, cursor.c, archive.c).
+/* journal_inside: what the files of the journal share (journal.c, writer.c, walk.c, recovery.c, cursor.c,
+ * archive.c, segments.c).
  *
  *                  append               take, write, sync            publish
  *   ledger ─► ring ──────► handed over ─────────────────► segment ──────────► durable ─► cursors
@@ -128,7 +129,7 @@ void *journal_preparer_main(void *journal);
 /* recovery.c: fills segments, durable, the writer's and the ledger's places; opens a new segment unless read_only. */
 int journal_recover(struct journal *journal, uint64_t from, struct journal_recovery *ret, struct error *error);
 
-/* recovery.c: says that acknowledged data is not as written. */
+/* walk.c: says that acknowledged data is not as written. */
 int journal_damaged(struct error *error, const char *name, uint64_t offset, uint64_t sequence, const char *how);
 
 /* segments.c, under lock but while opening */

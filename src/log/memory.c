@@ -259,6 +259,15 @@ struct memory_log_faults *memory_log_faults(struct log *log)
 	return &memory_of(log)->faults;
 }
 
+void memory_log_set_faults(struct log *of, const struct memory_log_faults *faults)
+{
+	struct memory_log *log = memory_of(of);
+	pthread_mutex_lock(&log->lock);
+	log->faults = *faults;
+	pthread_mutex_unlock(&log->lock);
+	tell_moved(log);
+}
+
 void memory_log_release(struct log *of, uint32_t count)
 {
 	struct memory_log *log = memory_of(of);

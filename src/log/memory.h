@@ -25,6 +25,8 @@ struct memory_log_faults {
 
 struct log *memory_log_new(void);
 struct memory_log_faults *memory_log_faults(struct log *log);
+/* The same while another thread is at work on the log. */
+void memory_log_set_faults(struct log *log, const struct memory_log_faults *faults);
 void memory_log_release(struct log *log, uint32_t count); /* lets so many echoes out */
 void memory_log_sync(struct log *log);                    /* durable up to what was appended */
 /* What a crash leaves: everything durable, then `survivors` of the rest; a new log with copies of these records, without

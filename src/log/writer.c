@@ -318,25 +318,24 @@ int journal_blank_make(struct journal *journal, struct blank *ret, struct error 
 	return fault;
 }
 
-/* Under lock. */
-static void note_full(struct journal *journal, bool full)
+/* Said once, when it turns; keeps the blank segment if there is one. */
+static int note_room(struct journal *journal, const struct blank *blank, struct error *error)
 {
-	if (full != journal->disk_full)
-		log_line(full ? LOG_WARN : LOG_INFO, full ? "disk full: claims are refused" : "disk has room again",
-		         LOG_NUMBER("segment_bytes", journal->segment_size), LOG_NUMBER("rest_bytes", journal->rest));
-	journal->disk_full = full;
-	journal_room_update(journal);
-}
-
-static int keep_blank(struct journal *journal, const struct blank *blank, struct error *error)
-{
+	int fault = 0;
 	pthread_mutex_lock(&journal->lock);
-	int fault = journal_segments_reserve(journal, error);
-	if (!fault) {
+	if (blank)
+		fault = journal_segments_reserve(journal, error);
+	if (blank && !fault)
 		journal->blank = *blank;
-		note_full(journal, false);
-	}
+	bool was_full = journal->disk_full, is_full = !blank || fault;
+	uint64_t rest = journal->rest;
+	journal->disk_full = is_full;
+	journal_room_update(journal);
 	pthread_mutex_unlock(&journal->lock);
+	if (is_full != was_full)
+		log_line(is_full ? LOG_WARN : LOG_INFO,
+		         is_full ? "disk full: claims are refused" : "disk has room again",
+		         LOG_NUMBER("segment_bytes", journal->segment_size), LOG_NUMBER("rest_bytes", rest));
 	return fault;
 }
 
@@ -354,7 +353,7 @@ int journal_prepare_step(struct log *log, struct error *error)
 		return 0;
 	int fault = journal_blank_make(journal, &blank, &failure);
 	if (!fault)
-		fault = keep_blank(journal, &blank, &failure);
+		fault = note_room(journal, &blank, &failure);
 	if (!fault) {
 		journal_tell_moved(journal);
 		return 1;
@@ -362,9 +361,7 @@ int journal_prepare_step(struct log *log, struct error *error)
 	drop_blank(journal, &blank);
 	if (fault != FAULT_NO_SPACE && fault != FAULT_MEMORY)
 		return journal_fail(journal, &failure, error);
-	pthread_mutex_lock(&journal->lock);
-	note_full(journal, true);
-	pthread_mutex_unlock(&journal->lock);
+	note_room(journal, NULL, NULL);
 	journal_tell_moved(journal);
 	return error_set(error, FAULT_NO_SPACE, "%s", failure.text);
 }

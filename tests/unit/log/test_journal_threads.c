@@ -196,9 +196,8 @@ static void a_failed_sync_wakes_who_waits(void **state)
 	assert_int_equal(append_one(log, 1, 1, &error), 0);
 	log_flush(log);
 	wait_durable(log, &waiter, 1);
-	pause_ms(5 * JOURNAL_SEAL_AFTER_MS);
-	disk_memory_faults(disk)->fail_sync_in = 1;
 	assert_int_equal(append_one(log, 2, 1, &error), 0);
+	disk_memory_set_faults(disk, &(struct disk_memory_faults){.fail_sync_in = 1, .fail_sync_for_good = true});
 	log_flush(log);
 	pthread_mutex_lock(&waiter.lock);
 	while (log_failed(log, &error) == 0)
