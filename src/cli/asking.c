@@ -27,9 +27,9 @@ int ask_and_print(const struct invocation *invocation, const struct request *req
 	return output_end(&out);
 }
 
-/* One page: its lines out, and the path of the next one into *path (empty: none). */
+/* One page: its lines out behind the heading, and the path of the next one into *path (empty: none). */
 static int ask_page(const struct invocation *invocation, struct client *client, struct buf *path, const char *name,
-                    show_fn *show, struct error *error)
+                    const char *heading, show_fn *show, struct error *error)
 {
 	struct request request = {.method = "GET", .path = path->at};
 	struct answer_text answer;
@@ -39,6 +39,7 @@ static int ask_page(const struct invocation *invocation, struct client *client, 
 	int rc = client_ask(client, &request, &answer, error);
 	if (rc < 0)
 		return rc;
+	buf_str(&out, heading);
 	struct text list = json_member(answer.body, name);
 	while (json_next(list, &at, &member)) {
 		if (invocation->json)
@@ -59,19 +60,18 @@ int ask_list(const struct invocation *invocation, const char *first, const char 
              show_fn *show, struct error *error)
 {
 	struct client *client;
-	struct buf path = {0}, out = {0};
+	struct buf path = {0};
 	int rc = client_open(&invocation->settings, &client, error);
 	if (rc < 0)
 		return rc;
-	if (!invocation->json)
-		buf_str(&out, heading);
+	if (invocation->json)
+		heading = "";
 	buf_put(&path, first, strlen(first) + 1);
-	if (!output_write(&out))
-		rc = 1;
-	while (rc == 0 && path.size)
-		rc = ask_page(invocation, client, &path, name, show, error);
+	while (rc == 0 && path.size) {
+		rc = ask_page(invocation, client, &path, name, heading, show, error);
+		heading = "";
+	}
 	buf_fini(&path);
-	buf_fini(&out);
 	client_close(client);
 	return rc;
 }

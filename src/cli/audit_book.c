@@ -382,6 +382,7 @@ static void granted(struct book *book, uint64_t sequence, int64_t now, const str
 	if (command->key.size)
 		index_put(book, &book->by_key, row);
 	drop->totals.granted++;
+	drop->totals.completed += at_once;
 	check_grant(book, order, now, command);
 	move_units(book, order, at_once ? 0 : 1, at_once ? 1 : 0, sequence);
 }

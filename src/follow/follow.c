@@ -271,15 +271,16 @@ static int gather(struct follower *self, struct error *error)
 	int rc = 1;
 	while (records / BATCH_RECORDS_PER_ORDER < rows && projector_waiting(self->projector) < rows) {
 		rc = log_cursor_next(self->options.log, self->cursor, &record, error);
+		if (rc == 0)
+			break;
 		if (rc > 0)
 			rc = projector_apply(self->projector, &record, error);
-		else if (rc == 0)
-			break;
 		if (rc < 0)
 			return rc;
 		records++;
 	}
-	return (int)records;
+	rc = projector_settle(self->projector, error);
+	return rc < 0 ? rc : (int)records;
 }
 
 static void save_snapshot(struct follower *self)

@@ -4,6 +4,7 @@
 
 #include "base/must.h"
 #include "follow/batch.h"
+#include "follow/fold.h"
 
 struct projector {
 	struct core *core;
@@ -12,7 +13,7 @@ struct projector {
 	uint32_t orders;
 	uint32_t drops_put; /* drops have numbers from 0 in the order of their creation: those below are rows */
 	uint64_t whole_from;
-	struct command_scratch scratch;
+	struct fold *fold;
 };
 
 /* ---- what the core says has changed ---- */
@@ -67,15 +68,17 @@ static void refund_due(struct projector *self, uint64_t order, uint64_t sequence
 	                                                      .time = time});
 }
 
-/* An order that was sold at once was completed when it was granted; its payment comes later. */
+/* An order that was sold at once was completed when it was granted; its payment comes later and counts no more. */
 static void count(struct projector *self, enum order_change change, const struct order_view *view, struct wall_ms time)
 {
+	bool sold_at_once = view->hold_until.ms == WALL_NEVER.ms;
+	if (sold_at_once && change == CHANGE_COMPLETED)
+		return;
 	struct store_second *second = batch_second(&self->batch, view->drop, time);
 	if (!second)
 		return;
 	second->granted += change == CHANGE_GRANTED;
-	second->completed +=
-	    change == CHANGE_COMPLETED || (change == CHANGE_GRANTED && view->status == ORDER_COMPLETED);
+	second->completed += change == CHANGE_COMPLETED || (sold_at_once && change == CHANGE_GRANTED);
 	second->canceled += change == CHANGE_CANCELED;
 	second->expired += change == CHANGE_EXPIRED;
 }
@@ -143,8 +146,10 @@ int projector_new(struct core *core, struct store *store, uint32_t drops_max, st
 	if (!self)
 		return error_set(error, FAULT_MEMORY, "follow: no memory");
 	int rc = batch_init(&self->batch, drops_max, error);
+	if (rc == 0)
+		rc = fold_new(core, &self->fold, error);
 	if (rc < 0) {
-		free(self);
+		projector_free(self);
 		return rc;
 	}
 	self->core = core;
@@ -160,6 +165,7 @@ void projector_free(struct projector *projector)
 {
 	if (!projector)
 		return;
+	fold_free(projector->fold);
 	batch_fini(&projector->batch);
 	core_free(projector->core);
 	free(projector);
@@ -167,16 +173,15 @@ void projector_free(struct projector *projector)
 
 int projector_apply(struct projector *self, const struct log_record *record, struct error *error)
 {
-	struct command command;
-	struct outcome outcome;
-	int rc = command_decode(record->bytes, record->size, &self->scratch, &command, error);
-	if (rc == 0)
-		rc = core_apply(self->core, record->sequence, record->time, &command, &outcome, error);
-	if (rc < 0)
-		return rc;
-	if (self->batch.failed)
-		return error_set(error, FAULT_MEMORY, "follow: no memory for %u rows", self->batch.change_count);
-	return 0;
+	return fold_push(self->fold, record, error);
+}
+
+int projector_settle(struct projector *self, struct error *error)
+{
+	int rc = fold_drain(self->fold, error);
+	if (rc == 0 && self->batch.failed)
+		rc = error_set(error, FAULT_MEMORY, "follow: no memory for %u rows", self->batch.change_count);
+	return rc;
 }
 
 uint32_t projector_waiting(const struct projector *projector)

@@ -4,7 +4,7 @@
  * transaction, so each change is a row exactly once, whatever stops when.
  *
  * Memory   owns its core, from projector_new() on.
- * Faults   of apply: the fold's (core.h), FAULT_MEMORY: it cannot go on. Of write: the store's; write again.
+ * Faults   of apply and settle: the fold's (core.h), FAULT_MEMORY: it cannot go on. Of write: the store's; write again.
  * Thread   one.
  */
 #ifndef DIBS_FOLLOW_PROJECTOR_H
@@ -21,7 +21,9 @@ int projector_new(struct core *core, struct store *store, uint32_t drops_max, st
                   struct error *error);
 void projector_free(struct projector *projector);
 
+/* Takes the next record; it may wait for those that follow until projector_settle(), which goes before a write. */
 int projector_apply(struct projector *projector, const struct log_record *record, struct error *error);
+int projector_settle(struct projector *projector, struct error *error);
 uint32_t projector_waiting(const struct projector *projector); /* rows not written yet */
 uint32_t projector_orders(const struct projector *projector);  /* new orders among them */
 int projector_write(struct projector *projector, struct error *error);

@@ -1,9 +1,8 @@
 /* Snapshots: a core as a stream of bytes on the disk, and the fold from there on. */
 #include "follow/snapshots.h"
 
-#include <stdlib.h>
-
 #include "base/log_line.h"
+#include "follow/fold.h"
 #include "log/journal.h"
 #include "log/snapshot_file.h"
 
@@ -119,51 +118,36 @@ int follow_archive(struct disk *disk, struct log *log, struct error *error)
 
 /* ---- folding ---- */
 
-struct fold {
-	struct core *core;
-	struct command_scratch *scratch;
-	uint64_t until;
-	void (*progress)(void *context, uint64_t sequence);
-	void *context;
-};
-
-static int fold_record(const struct fold *fold, const struct log_record *record, struct error *error)
-{
-	struct command command;
-	struct outcome outcome;
-	int rc = command_decode(record->bytes, record->size, fold->scratch, &command, error);
-	if (rc == 0)
-		rc = core_apply(fold->core, record->sequence, record->time, &command, &outcome, error);
-	if (rc == 0 && fold->progress && record->sequence % PROGRESS_EVERY == 0)
-		fold->progress(fold->context, record->sequence);
-	return rc;
-}
-
-static int fold_all(const struct fold *fold, struct log *log, struct log_cursor *cursor, struct error *error)
+static int push_all(struct log *log, struct log_cursor *cursor, struct fold *fold, uint64_t at, uint64_t until,
+                    void (*progress)(void *context, uint64_t sequence), void *context, struct error *error)
 {
 	struct log_record record;
 	int rc = 0;
-	while (rc >= 0 && (fold->until == 0 || core_sequence(fold->core) < fold->until)) {
+	while (rc >= 0 && (until == 0 || at < until)) {
 		rc = log_cursor_next(log, cursor, &record, error);
-		if (rc == 0)
-			return 0;
-		if (rc > 0)
-			rc = fold_record(fold, &record, error);
+		if (rc <= 0)
+			break;
+		at = record.sequence;
+		rc = fold_push(fold, &record, error);
+		if (progress && at % PROGRESS_EVERY == 0)
+			progress(context, at);
 	}
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : fold_drain(fold, error);
 }
 
 int follow_fold(struct log *log, struct core *core, uint64_t until, void (*progress)(void *context, uint64_t sequence),
                 void *context, struct error *error)
 {
-	struct fold fold = {.core = core, .until = until, .progress = progress, .context = context};
 	struct log_cursor *cursor;
+	struct fold *fold;
 	int rc = log_cursor_open(log, core_sequence(core) + 1, &cursor, error);
 	if (rc < 0)
 		return rc;
-	fold.scratch = malloc(sizeof *fold.scratch);
-	rc = fold.scratch ? fold_all(&fold, log, cursor, error) : error_set(error, FAULT_MEMORY, "follow: no memory");
-	free(fold.scratch);
+	rc = fold_new(core, &fold, error);
+	if (rc == 0) {
+		rc = push_all(log, cursor, fold, core_sequence(core), until, progress, context, error);
+		fold_free(fold);
+	}
 	log_cursor_close(log, cursor);
 	return rc;
 }

@@ -48,7 +48,9 @@ struct store_second {
 	struct verdict_count refusal[COUNTS_MAX];
 };
 
-#define STORE_PAGE_MAX 1000     /* orders of one answer; a larger limit is cut: one question is little work */
+/* orders of one answer; a larger limit is cut: one question is little work. A page of 1,000 asks for one more, to know
+ * whether there is a next page. */
+#define STORE_PAGE_MAX 1001
 #define STORE_SECONDS_MAX 86400 /* seconds of one answer: a day */
 
 struct store_page {
