@@ -156,10 +156,10 @@ static int failed(struct log *log, struct error *error)
 static void on_moved(struct log *log, void (*moved)(void *context), void *context)
 {
 	struct journal *journal = journal_of(log);
-	pthread_mutex_lock(&journal->lock);
+	pthread_mutex_lock(&journal->moved_lock);
 	journal->moved = moved;
 	journal->moved_context = context;
-	pthread_mutex_unlock(&journal->lock);
+	pthread_mutex_unlock(&journal->moved_lock);
 }
 
 void journal_statistics(struct log *log, struct log_statistics *ret)
@@ -188,6 +188,7 @@ static void free_journal(struct journal *journal)
 	pthread_cond_destroy(&journal->writer_wake);
 	pthread_cond_destroy(&journal->preparer_wake);
 	pthread_mutex_destroy(&journal->lock);
+	pthread_mutex_destroy(&journal->moved_lock);
 	free(journal);
 }
 
@@ -284,6 +285,7 @@ static struct journal *new_journal(struct disk *disk, const struct journal_optio
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&journal->lock, NULL);
+	pthread_mutex_init(&journal->moved_lock, NULL);
 	pthread_cond_init(&journal->writer_wake, &monotonic);
 	pthread_cond_init(&journal->preparer_wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);

@@ -39,12 +39,10 @@ void journal_room_update(struct journal *journal)
 
 void journal_tell_moved(struct journal *journal)
 {
-	pthread_mutex_lock(&journal->lock);
-	void (*moved)(void *) = journal->moved;
-	void *context = journal->moved_context;
-	pthread_mutex_unlock(&journal->lock);
-	if (moved)
-		moved(context);
+	pthread_mutex_lock(&journal->moved_lock);
+	if (journal->moved)
+		journal->moved(journal->moved_context);
+	pthread_mutex_unlock(&journal->moved_lock);
 }
 
 int journal_failure(struct journal *journal, struct error *error)
