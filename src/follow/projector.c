@@ -79,7 +79,6 @@ static void count(struct projector *self, enum order_change change, const struct
 		return;
 	second->granted += change == CHANGE_GRANTED;
 	second->completed += change == CHANGE_COMPLETED || (sold_at_once && change == CHANGE_GRANTED);
-	second->completed += change == (sold_at_once ? CHANGE_GRANTED : CHANGE_COMPLETED);
 	second->canceled += change == CHANGE_CANCELED;
 	second->expired += change == CHANGE_EXPIRED;
 }
