@@ -34,7 +34,8 @@ static void forget_oldest(struct journal *journal)
 	pthread_mutex_lock(&journal->lock);
 	struct segment *oldest = journal->segments[0];
 	journal->segment_count--;
-	memmove(journal->segments, journal->segments + 1, journal->segment_count * sizeof *journal->segments);
+	for (uint32_t i = 0; i < journal->segment_count; i++)
+		journal->segments[i] = journal->segments[i + 1];
 	pthread_mutex_unlock(&journal->lock);
 	segment_free(oldest);
 }

@@ -2,6 +2,7 @@
 #include "log/disk_memory.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +102,7 @@ static int memory_open(struct disk *of, const char *name, enum disk_open how, st
 	must(file);
 	file->disk = disk;
 	file->inode = inode;
-	strncpy(file->name, name, sizeof file->name - 1);
+	snprintf(file->name, sizeof file->name, "%s", name);
 	*ret = file;
 	return 0;
 }

@@ -340,7 +340,8 @@ int disk_posix_open(const char *path, bool make, struct disk **ret, struct error
 	if (folder < 0)
 		return call_failed(error, "open folder", path, errno);
 	int fault = made ? sync_parent(folder, path, error) : 0;
-	struct posix_disk *posix = fault ? NULL : malloc(sizeof *posix + strlen(path) + 1);
+	size_t path_size = strlen(path) + 1;
+	struct posix_disk *posix = fault ? NULL : malloc(sizeof *posix + path_size);
 	if (!posix) {
 		close(folder);
 		return fault ? fault : error_set(error, FAULT_MEMORY, "no memory for opening %s", path);
@@ -348,7 +349,7 @@ int disk_posix_open(const char *path, bool make, struct disk **ret, struct error
 	posix->disk.ops = &ops;
 	posix->folder = folder;
 	posix->lock = -1;
-	strcpy(posix->path, path);
+	memcpy(posix->path, path, path_size);
 	*ret = &posix->disk;
 	return 0;
 }

@@ -14,8 +14,9 @@ static void *need(void *bytes)
 
 static void keep_text(char into[PLATTER_NAME_SIZE], const char *text)
 {
-	must(strlen(text) < PLATTER_NAME_SIZE);
-	strcpy(into, text);
+	size_t size = strlen(text) + 1;
+	must(size <= PLATTER_NAME_SIZE);
+	memcpy(into, text, size);
 }
 
 /* ---- names ---- */
@@ -40,6 +41,7 @@ static void set_name(struct names *names, const struct name *setting)
 	if (!name && !setting->inode)
 		return;
 	if (!setting->inode) {
+		must(names->of);
 		*name = names->of[--names->count];
 		return;
 	}

@@ -33,6 +33,7 @@ DIBS = os.environ.get("DIBS_BIN", str(ROOT / "build" / "src" / "cli" / "dibs"))
 SETTINGS = ["--listen", "127.0.0.1:0", "--segment-size", "1MiB", "--snapshot-records", "1500",
             "--snapshot-interval", "0s"]
 START_SECONDS = 60.0  # a sanitized server on a busy machine
+PATIENCE_SECONDS = 20.0  # a reading that is told "not now" is asked again for so long
 BUYERS = 400
 REFUSALS = {"sold_out", "all_held", "limit_reached", "too_many_orders"}
 NOT_NOW = {"overloaded", "log_unavailable", "unknown_outcome"}
@@ -111,6 +112,7 @@ class Crowd:
         self.position = "0-0"     # the newest that any answer carried
         self.violation = None
         self.answers = 0
+        self.not_now = 0          # readings that were told to come again
         self.keys = 0
 
     def connection(self):
@@ -165,6 +167,18 @@ class Crowd:
             await self.read(connection)
         else:
             await self.look_at_drop(connection)
+
+    async def get(self, connection, path, position=None):
+        """What was acknowledged can be read; a 503 says "not now", and is asked again for a while."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = await connection.ask("GET", path, position=position)
+            if answer.status != 503 or time.monotonic() > end:
+                break
+            self.not_now += 1
+            await asyncio.sleep(0.02)
+        self.carried(answer)
+        return answer
 
     # ---- one thing each ----
 
@@ -250,14 +264,13 @@ class Crowd:
 
     async def read_this(self, connection, order):
         floor = order.floor
-        answer = await connection.ask("GET", f"/v1/orders/{order.id}", position=self.position)
-        self.carried(answer)
+        answer = await self.get(connection, f"/v1/orders/{order.id}", self.position)
         require(answer.status == 200, f"{order.id} was acknowledged; now: {answer.status} {answer.body}")
         self.book.saw(answer.json, floor)
 
     async def look_at_drop(self, connection):
         drop = self.some_drop()
-        answer = await connection.ask("GET", f"/v1/drops/{drop}")
+        answer = await self.get(connection, f"/v1/drops/{drop}")
         require(answer.status == 200, f"drop {drop} was acknowledged; now: {answer.status} {answer.body}")
         for sku in answer.json["skus"]:
             require(sku["free"] >= 0 and sku["free"] + sku["held"] + sku["sold"] == sku["stock"],
@@ -301,7 +314,7 @@ class Check:
         """All pages of a drop's list, by id."""
         found, path = {}, f"/v1/drops/{drop}/orders?limit=1000"
         while path:
-            answer = await connection.ask("GET", path, position=self.crowd.position)
+            answer = await self.crowd.get(connection, path, self.crowd.position)
             require(answer.status == 200, f"{path}: {answer.status} {answer.body}")
             page = answer.json
             for order in page["orders"]:
@@ -314,10 +327,10 @@ class Check:
         """List, statistics, view and book agree; units add up; no buyer has too much."""
         spec = self.book.drops[drop]
         while True:
-            before = await connection.ask("GET", f"/v1/drops/{drop}")
+            before = await self.crowd.get(connection, f"/v1/drops/{drop}")
             found = await self.orders_of(connection, drop)
-            stats = (await connection.ask("GET", f"/v1/drops/{drop}/stats", position=self.crowd.position)).json
-            after = await connection.ask("GET", f"/v1/drops/{drop}")
+            stats = (await self.crowd.get(connection, f"/v1/drops/{drop}/stats", self.crowd.position)).json
+            after = await self.crowd.get(connection, f"/v1/drops/{drop}")
             if before.json["skus"] == after.json["skus"] and before.json["granted"] == after.json["granted"]:
                 break  # no hold ended while it was looked at
         for order in self.book.orders.values():
@@ -472,7 +485,7 @@ async def play(server, options):
         passed += 1
         if number % 50 == 0:
             print(f"{number} kills, {server.starts} starts, {crowd.answers} answers, {len(book.orders)} orders, "
-                  f"{book.checks} looked at again, {time.monotonic() - begun:.0f} s", flush=True)
+                  f"{book.checks} looked at again, {crowd.not_now} told to wait, {time.monotonic() - begun:.0f} s", flush=True)
     for name, look in await last_look(server, crowd, check) if failed == 0 else []:
         good = await tried(name, look())
         passed, failed = passed + good, failed + (not good)

@@ -184,7 +184,7 @@ void stage_close(struct stage *stage)
 	stage->store->ops->close(stage->store);
 	log_close(stage->log);
 	core_free(stage->core);
-	stage->disk->ops->close(stage->disk);
+	stage->disk->ops->done(stage->disk);
 }
 
 /* ---- scenes ---- */
