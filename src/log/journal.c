@@ -18,15 +18,21 @@ _Static_assert(JOURNAL_BATCH_BYTES + BATCH_HEADER_SIZE + DISK_PAGE <= BATCH_SIZE
 
 /* ---- append, echo, flush ---- */
 
-static void look(struct journal *journal)
+/* Under lock. */
+static void look_around(struct journal *journal)
 {
 	struct journal_seen *seen = &journal->seen;
-	pthread_mutex_lock(&journal->lock);
 	seen->taken = journal->taken;
 	seen->waiting_bytes = journal->waiting_bytes;
 	seen->rest = journal->rest;
 	seen->has_blank = journal->blank.file != NULL;
 	seen->disk_full = journal->disk_full;
+}
+
+static void look(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	look_around(journal);
 	pthread_mutex_unlock(&journal->lock);
 }
 
@@ -120,11 +126,11 @@ static void flush(struct log *log)
 	journal->handed = journal->ring.head;
 	journal->waiting_bytes += journal->group_bytes;
 	journal->appended_handed = journal->appended;
+	look_around(journal);
 	pthread_cond_signal(&journal->writer_wake);
 	pthread_mutex_unlock(&journal->lock);
 	journal->group_bytes = 0;
 	journal->group_count = 0;
-	look(journal);
 }
 
 /* ---- what anybody may ask ---- */
@@ -150,10 +156,10 @@ static int failed(struct log *log, struct error *error)
 static void on_moved(struct log *log, void (*moved)(void *context), void *context)
 {
 	struct journal *journal = journal_of(log);
-	pthread_mutex_lock(&journal->lock);
+	pthread_mutex_lock(&journal->moved_lock);
 	journal->moved = moved;
 	journal->moved_context = context;
-	pthread_mutex_unlock(&journal->lock);
+	pthread_mutex_unlock(&journal->moved_lock);
 }
 
 void journal_statistics(struct log *log, struct log_statistics *ret)
@@ -182,6 +188,7 @@ static void free_journal(struct journal *journal)
 	pthread_cond_destroy(&journal->writer_wake);
 	pthread_cond_destroy(&journal->preparer_wake);
 	pthread_mutex_destroy(&journal->lock);
+	pthread_mutex_destroy(&journal->moved_lock);
 	free(journal);
 }
 
@@ -278,6 +285,7 @@ static struct journal *new_journal(struct disk *disk, const struct journal_optio
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&journal->lock, NULL);
+	pthread_mutex_init(&journal->moved_lock, NULL);
 	pthread_cond_init(&journal->writer_wake, &monotonic);
 	pthread_cond_init(&journal->preparer_wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
