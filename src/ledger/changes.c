@@ -115,7 +115,10 @@ static void order_changed(void *context, enum order_change change, uint64_t orde
 		return;
 	}
 	struct order_view view;
-	must(core_order_view(changes->core, order, time, &view));
+	if (!core_order_view(changes->core, order, time, &view)) {
+		must(change == CHANGE_REFUND_DUE); /* paid after it had left: nothing that is shown has changed */
+		return;
+	}
 	if (change == CHANGE_LEFT)
 		changes->last_left[view.drop] = sequence;
 	push_order(changes, sequence, view.drop, change == CHANGE_LEFT ? 0 : view.line_count, view.line);
