@@ -199,7 +199,7 @@ static void ask_store(struct call *call)
 
 static void order_answered(struct call *call, struct ask *ask)
 {
-	if (ask->answer.left)
+	if (ask->answer.left && !ask->store_asked)
 		ask_store(call);
 	else if (verdict_row(ask->answer.verdict)->status < 300 && ask->answer.has_order)
 		reply_with_buyer(call);

@@ -194,4 +194,10 @@ def test_an_order_that_has_left_the_ledger_is_still_answered(server):
     assert client.post(f"/v1/orders/{ids['anna']}/cancel").json()["status"] == "canceled"
     problem(client.post(f"/v1/orders/{ids['ben']}/cancel"), 409, "wrong_state")
     assert client.post(f"/v1/orders/{ids['ben']}/confirm", json={"payment_ref": "p-1"}).json()["status"] == "completed"
+    before = metrics(server)["dibs_log_sequence"]
     problem(client.post(f"/v1/orders/{ids['anna']}/confirm", json={"payment_ref": "p-2"}), 409, "refund_due")
+    assert metrics(server)["dibs_log_sequence"] > before  # a payment that arrives is recorded, always
+    server.kill9()
+    server.restart()
+    assert shop(server).get(f"/v1/orders/{ids['anna']}").json()["status"] == "canceled"
+    server.audit()
