@@ -99,16 +99,17 @@ static void count_state(struct ledger_thread *thread, uint64_t durable)
 static struct ask *gather(struct ledger_thread *thread)
 {
 	struct ask_list list = {0};
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < thread->options.loops; i++) {
-		struct ring *ring = &thread->rings[(thread->next_loop + i) % thread->options.loops];
+	uint32_t count = 0, loops = thread->options.loops;
+	must(loops > 0);
+	for (uint32_t i = 0; i < loops; i++) {
+		struct ring *ring = &thread->rings[(thread->next_loop + i) % loops];
 		struct ask *ask;
 		while (count < GATHER_MAX && (ask = ring_take(ring))) {
 			ask_list_put(&list, ask);
 			count++;
 		}
 	}
-	thread->next_loop = (thread->next_loop + 1) % thread->options.loops;
+	thread->next_loop = (thread->next_loop + 1) % loops;
 	add(thread->counters.asks, count);
 	return list.first;
 }
