@@ -3,11 +3,11 @@
 Every function yields (row's name, sample) pairs; a row's figure is the median of its samples. Where two sides are
 compared they take turns, so that what the machine does meanwhile falls on both.
 """
+import json
 import os
 import signal
 import socket
 import statistics
-import threading
 import time
 
 from machinery import Bare, Dibs, Failed, Peer, say
@@ -208,14 +208,15 @@ def idle(bench):
 
 def fill(bench, dibs, records):
     dibs.make_drop("fill", PLENTY)
+    rate = bench.greatest or 50_000
     while (have := dibs.metrics()["dibs_log_durable"]) < records:
         say(f"    filling: {have:,.0f} of {records:,} records")
-        bench.won(dibs, drop="fill", seconds=min(10, max(1, int((records - have) / 200_000) + 1)))
+        seconds = min(20, int((records - have) / rate) + 1)
+        rate = bench.won(dibs, drop="fill", seconds=seconds)["rate"]
 
 
 def said_when_starting(dibs, event):
     """The last line of that event that the server wrote."""
-    import json
     found = None
     for line in dibs.messages().splitlines():
         if f'"event":"{event}"' in line:
@@ -246,10 +247,10 @@ def start_again(bench):
     with Dibs(bench, data=data, flags=often) as dibs:
         say("    waiting for the read model and a snapshot")
         dibs.wait_for_read_model(patience=900)
-        threading.Event().wait(1)
+        time.sleep(1)
     for turn in range(bench.times):
         dibs = Dibs(bench, data=data, flags=often)
-        bench.won(dibs, drop="fill", seconds=1)  # killed under load, so to speak: it has something to fold
+        bench.won(dibs, drop="fill", seconds=1)  # so that there is something to fold behind the snapshot
         dibs.stop(signal.SIGKILL)
         dibs = Dibs(bench, data=data, flags=often)
         dibs.stop(signal.SIGKILL)

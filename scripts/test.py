@@ -30,6 +30,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 WORKERS = 2  # what a small machine has; more workers than that only make time-outs look like faults
 SLOW = 3  # how much longer a thing may take under a sanitizer
 TAIL_LINES = 60
+UNEVENTFUL = re.compile(r"^\[\s+(OK|RUN)\s+\]|^ *\d+/\d+ .* OK |^\[\d+/\d+\] (Compiling|Linking|Generating)|^\W*$")
 SANITIZED = ["-Dwerror=false", "-Dbuildtype=debug", "-Doptimization=1", "-Db_lundef=false"]
 
 SAN_ENV = {
@@ -256,6 +257,7 @@ def tell(stage, outcome, seconds):
         print(f"            {outcome.why}")
     log = LOGS / f"{stage}.log"
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    lines = [line for line in lines if not UNEVENTFUL.search(line)]
     for line in lines[-TAIL_LINES:]:
         print(f"    | {line}")
     print(f"    the whole of it: {log.relative_to(ROOT)}", flush=True)

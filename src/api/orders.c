@@ -173,6 +173,11 @@ static void left_done(struct job *base)
 	struct call *call = base->call;
 	bool mine = job->found && !job->foreign;
 	call->ask->answer.verdict = mine ? left_verdict(job) : VERDICT_UNKNOWN_ORDER;
+	if (call->ask->answer.verdict == VERDICT_REFUND_DUE) {
+		call->ask->store_asked = true; /* recorded first, then answered */
+		call_submit(call);
+		return;
+	}
 	if (verdict_row(call->ask->answer.verdict)->status != 200) {
 		call_refusal(call, call->ask);
 		return;

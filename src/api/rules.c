@@ -49,6 +49,11 @@ void rules_upgrade(struct call *call)
 		return;
 	if (call->exchange->body.size && !call_read_body(call, &rules_shape, &body))
 		return;
+	/* Once it stands in the log, a program that does not know it must stop: so it never gets there. */
+	if (body.rules > RULES_KNOWN) {
+		call_refuse(call, "wrong_state", "This program does not know that rule set; a newer one does.");
+		return;
+	}
 	ask->rules_number = (uint32_t)body.rules;
 	call_submit(call);
 }

@@ -77,7 +77,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 static struct text next_of(const struct client *client)
 {
 	struct text link = buf_as_text(&client->link);
-	if (link.size == 0 || !memmem(link.at, link.size, "rel=\"next\"", 10))
+	if (!link.at || !memmem(link.at, link.size, "rel=\"next\"", 10))
 		return TEXT_NONE;
 	const char *from = memchr(link.at, '<', link.size);
 	const char *to = memchr(link.at, '>', link.size);

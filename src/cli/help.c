@@ -134,7 +134,7 @@ static void manual_options(struct buf *out, const struct option *options)
 	for (; options && options->name; options++) {
 		buf_str(out, ".TP\n\\fB\\-\\-");
 		put_roff(out, options->name);
-		buf_str(out, "\\fR ");
+		buf_str(out, options->value ? "\\fR " : "\\fR");
 		put_roff(out, options->value ? options->value : "");
 		buf_str(out, "\n");
 		put_roff(out, options->sentence);
@@ -160,7 +160,7 @@ static void manual_subcommand(struct buf *out, const struct subcommand *what)
 	}
 	buf_str(out, "\\fBdibs ");
 	put_roff(out, what->name);
-	buf_str(out, "\\fR ");
+	buf_str(out, *what->usage ? "\\fR " : "\\fR");
 	put_roff(out, what->usage);
 	buf_str(out, "\n.PP\n");
 	put_roff(out, what->summary);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/buyer_tokens.h"
 #include "cli/crowd.h"
 #include "cli/crowd_check.h"
 #include "cli/crowd_watch.h"
@@ -57,7 +58,7 @@ const char rehearse_help[] =
     "  dibs rehearse --drop spring-sale --buyers 10000 --burst --json\n";
 
 struct rehearsal {
-	const char *url, *drop, *sku, *key_file, *data, *run;
+	const char *url, *drop, *sku, *key_file, *data, *run, *tokens, *audience;
 	uint64_t quantity, buyers, connections, seed, duration_ns, ramp_ns, timeout_ns;
 	double rate;
 	bool burst, even, retry, check, json, quiet, help;
@@ -94,6 +95,8 @@ enum flag {
 	FLAG_RUN,
 	FLAG_KEY_FILE,
 	FLAG_DATA,
+	FLAG_TOKENS,
+	FLAG_AUDIENCE,
 	FLAG_CHECK,
 	FLAG_NO_CHECK,
 	FLAG_JSON,
@@ -117,6 +120,8 @@ static const struct option flags[] = {{"server", required_argument, NULL, FLAG_S
                                       {"run", required_argument, NULL, FLAG_RUN},
                                       {"key-file", required_argument, NULL, FLAG_KEY_FILE},
                                       {"data", required_argument, NULL, FLAG_DATA},
+                                      {"tokens", required_argument, NULL, FLAG_TOKENS},
+                                      {"audience", required_argument, NULL, FLAG_AUDIENCE},
                                       {"check", no_argument, NULL, FLAG_CHECK},
                                       {"no-check", no_argument, NULL, FLAG_NO_CHECK},
                                       {"json", no_argument, NULL, FLAG_JSON},
@@ -154,6 +159,8 @@ static bool take_text(struct rehearsal *rehearsal, int flag, const char *value)
 	                     : flag == FLAG_RUN      ? &rehearsal->run
 	                     : flag == FLAG_KEY_FILE ? &rehearsal->key_file
 	                     : flag == FLAG_DATA     ? &rehearsal->data
+	                     : flag == FLAG_TOKENS   ? &rehearsal->tokens
+	                     : flag == FLAG_AUDIENCE ? &rehearsal->audience
 	                                             : NULL;
 	if (place)
 		*place = value;
@@ -364,11 +371,33 @@ static int conclude(const struct rehearsal *rehearsal, struct fetch *fetch, cons
 	return check.holds && result->granted + result->refused > 0 ? 0 : EXIT_DIFFERS;
 }
 
+/* The crowd itself: tokens first, when the buyers ask for themselves. */
+static int run_crowd(struct rehearsal *rehearsal, struct crowd_plan *plan, struct crowd_result **ret,
+                     struct error *error)
+{
+	struct crowd_watch watch;
+	struct buyer_tokens tokens = {0};
+	int code = 0;
+	*plan = plan_of(rehearsal, &watch);
+	if (rehearsal->tokens) {
+		code = buyer_tokens_make(rehearsal->tokens, rehearsal->audience, rehearsal->run, plan->request.buyers,
+		                         &tokens, error);
+		plan->request.bearer = NULL;
+		plan->request.tokens = tokens.of;
+	}
+	if (code == 0) {
+		crowd_watch_init(&watch, rehearsal->quiet);
+		code = crowd_run(plan, ret, error);
+		crowd_watch_end(&watch);
+	}
+	buyer_tokens_fini(&tokens);
+	return code;
+}
+
 static int rehearse(struct rehearsal *rehearsal, struct error *error)
 {
 	struct fetch fetch;
 	struct drop_figures before;
-	struct crowd_watch watch;
 	struct crowd_result *result = NULL;
 	struct crowd_plan plan;
 	fetch_init(&fetch, rehearsal->host, rehearsal->port, rehearsal->bearer);
@@ -377,12 +406,8 @@ static int rehearse(struct rehearsal *rehearsal, struct error *error)
 		code = drop_figures_read(&fetch, rehearsal->drop, &before, error);
 	if (code == 0 && rehearsal->check)
 		code = name_the_sku(rehearsal, &before, error);
-	if (code == 0) {
-		crowd_watch_init(&watch, rehearsal->quiet);
-		plan = plan_of(rehearsal, &watch);
-		code = crowd_run(&plan, &result, error);
-		crowd_watch_end(&watch);
-	}
+	if (code == 0)
+		code = run_crowd(rehearsal, &plan, &result, error);
 	if (code == 0)
 		code = conclude(rehearsal, &fetch, &plan, result, &before, error);
 	crowd_result_free(result);
@@ -408,6 +433,7 @@ int rehearse_main(int argc, char **argv)
 	struct rehearsal rehearsal = {.url = getenv("DIBS_SERVER"),
 	                              .quantity = 1,
 	                              .seed = 1,
+	                              .audience = "dibs",
 	                              .timeout_ns = ANSWER_MS_USUAL * UINT64_C(1000000),
 	                              .check = true};
 	struct error error = {0};

@@ -39,9 +39,9 @@ const char *style_end(struct style style)
 
 const char *figure_count(uint64_t count, char room[FIGURE_SIZE])
 {
-	char *at = room + FIGURE_SIZE;
+	char *at = room + FIGURE_SIZE - 1;
 	int digits = 0;
-	*--at = '\0';
+	*at = '\0';
 	do {
 		if (digits && digits % 3 == 0)
 			*--at = ',';

@@ -87,6 +87,12 @@ static void apply_order(struct core *core, uint64_t sequence, int64_t time, cons
 	if (ret->verdict != VERDICT_DONE && ret->verdict != VERDICT_REFUND_DUE)
 		return;
 	uint32_t index = core->touched_order = order_find(core, command->order.order);
+	if (index == NO_ORDER) {
+		core_mix(core, payment_digest(core, command->order.payment_ref), CHANGE_REFUND_DUE);
+		core_tell_order(core, CHANGE_REFUND_DUE, command->order.order, sequence, time, command);
+		ret->basis = sequence;
+		return;
+	}
 	const struct drop *drop = &core->drops[ret->drop];
 	/* Past its deadline, and its turn has not come: it comes now. */
 	if (core->orders[index].status == ORDER_PENDING && order_deadline(drop, &core->orders[index]) <= time)

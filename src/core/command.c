@@ -118,6 +118,12 @@ static void write_drop_command(struct writer *writer, const struct command *comm
 	}
 }
 
+static void write_confirm(struct writer *writer, const struct command *command)
+{
+	write_text(writer, command->order.payment_ref);
+	write_u8(writer, command->order.left);
+}
+
 static void write_api_key(struct writer *writer, const struct command *command)
 {
 	write_text(writer, command->actor);
@@ -173,7 +179,7 @@ static void write_fields(struct writer *writer, const struct command *command)
 		write_text(writer, command->key);
 		write_u64(writer, command->order.order);
 		if (command->kind == COMMAND_CONFIRM)
-			write_text(writer, command->order.payment_ref);
+			write_confirm(writer, command);
 		break;
 	case COMMAND_KEY_CREATE:
 	case COMMAND_KEY_REVOKE:
@@ -401,8 +407,13 @@ static void read_order_command(struct reader *reader, struct command *command)
 	command->actor = read_visible(reader, ACTOR_SIZE_MAX, true);
 	command->key = read_visible(reader, KEY_SIZE_MAX, true);
 	command->order.order = read_u64(reader, SEQUENCE_MAX_COUNT, "an order is out of bounds");
-	if (command->kind == COMMAND_CONFIRM)
-		command->order.payment_ref = read_visible(reader, PAYMENT_REF_SIZE_MAX, false);
+	if (command->kind != COMMAND_CONFIRM)
+		return;
+	command->order.payment_ref = read_visible(reader, PAYMENT_REF_SIZE_MAX, false);
+	uint8_t left = *take(reader, 1);
+	if (left > 1)
+		wrong(reader, "a mark is neither set nor not");
+	command->order.left = left;
 }
 
 /* False: a kind that this program does not know. */

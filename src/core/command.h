@@ -124,6 +124,7 @@ struct command {
 		struct {
 			uint64_t order;          /* sequence of its grant */
 			struct text payment_ref; /* CONFIRM */
+			bool left;               /* CONFIRM: its asker knows of an order that has left the core */
 		} order;                         /* CONFIRM, CANCEL */
 		struct {
 			struct text id, name;

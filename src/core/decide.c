@@ -221,7 +221,12 @@ static void decide_order(const struct core *core, int64_t now, const struct comm
 {
 	uint32_t index = order_find(core, command->order.order);
 	if (index == NO_ORDER) {
-		ret->verdict = VERDICT_UNKNOWN_ORDER;
+		/* A payment that arrives is recorded, always: also for an order that only the store still knows. */
+		bool left = command->kind == COMMAND_CONFIRM && command->order.left &&
+		            command->order.order <= core->heart.sequence;
+		ret->verdict = left ? VERDICT_REFUND_DUE : VERDICT_UNKNOWN_ORDER;
+		ret->certain = !left;
+		ret->order = left ? command->order.order : 0;
 		ret->basis = core->heart.sequence;
 		return;
 	}

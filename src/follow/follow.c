@@ -225,7 +225,7 @@ static void end_session(struct follower *self)
 
 static int begin_session(struct follower *self, struct error *error)
 {
-	uint64_t position, hash;
+	uint64_t position = 0, hash = 0;
 	int rc = self->to_renew ? throw_away(self, false, "it could not be made anew before", error) : 0;
 	if (rc == 0)
 		rc = store_place(self, &position, &hash, error);

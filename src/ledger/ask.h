@@ -77,7 +77,9 @@ struct ask {
 	bool has_buyer;    /* order: `buyer` says whose it is to be */
 	bool eligible;     /* the check was passed: grant if it can be */
 	bool not_eligible; /* the check refused: count it, answer NOT_ELIGIBLE */
-	bool store_asked;  /* the store does not know the key: decide */
+	bool
+	    store_asked; /* claim: the store does not know the key: decide; confirm: the store knows the order, which has
+	                      left the core: record the payment */
 	uint32_t line_count;
 	struct ask_line line[LINES_MAX];
 	int64_t restock;

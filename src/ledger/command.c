@@ -83,6 +83,7 @@ bool command_of_ask(const struct ledger *ledger, const struct ask *ask, struct c
 	case ASK_CANCEL:
 		ret->order.order = ask->order;
 		ret->order.payment_ref = ask->payment_ref;
+		ret->order.left = ask->store_asked;
 		break;
 	case ASK_DROP_CREATE:
 		ret->create = *ask->spec;

@@ -18,15 +18,21 @@ _Static_assert(JOURNAL_BATCH_BYTES + BATCH_HEADER_SIZE + DISK_PAGE <= BATCH_SIZE
 
 /* ---- append, echo, flush ---- */
 
-static void look(struct journal *journal)
+/* Under lock. */
+static void look_around(struct journal *journal)
 {
 	struct journal_seen *seen = &journal->seen;
-	pthread_mutex_lock(&journal->lock);
 	seen->taken = journal->taken;
 	seen->waiting_bytes = journal->waiting_bytes;
 	seen->rest = journal->rest;
 	seen->has_blank = journal->blank.file != NULL;
 	seen->disk_full = journal->disk_full;
+}
+
+static void look(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	look_around(journal);
 	pthread_mutex_unlock(&journal->lock);
 }
 
@@ -120,11 +126,11 @@ static void flush(struct log *log)
 	journal->handed = journal->ring.head;
 	journal->waiting_bytes += journal->group_bytes;
 	journal->appended_handed = journal->appended;
+	look_around(journal);
 	pthread_cond_signal(&journal->writer_wake);
 	pthread_mutex_unlock(&journal->lock);
 	journal->group_bytes = 0;
 	journal->group_count = 0;
-	look(journal);
 }
 
 /* ---- what anybody may ask ---- */

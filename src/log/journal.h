@@ -1,9 +1,10 @@
 /* journal: the log on one disk. Segments of fixed size, one write and one fdatasync per batch (DESIGN §8).
  *
- * Room     while the next segment is ready, or may still become so, LOG_ROOM_ALL. When the disk has no room for it,
- *          LOG_ROOM_RESERVE: the open segment is kept for everything but claims, and it is tried again every second.
- *          LOG_ROOM_NONE: less than JOURNAL_LAST_BYTES of it is left (the ledger may end what it began). Whatever append took has its place: a record
- *          that might not fit is refused before (FAULT_NO_SPACE; FAULT_BUSY while the next one is being prepared).
+ * Room     LOG_ROOM_ALL while the next segment is ready, or more than half of the open one is left to get it ready.
+ *          Otherwise LOG_ROOM_RESERVE: what is left is kept for everything but claims; so it is, at once, when the disk
+ *          has no room for a next segment, which is then tried again every second. LOG_ROOM_NONE: less than
+ *          JOURNAL_LAST_BYTES is left. Whatever append took has its place: a record that might not fit is refused
+ *          before (FAULT_NO_SPACE; FAULT_BUSY while the next segment is still being made).
  * Memory   an appended record stays in memory until it is written and echoed: who appends must also echo.
  * Threads  the ledger appends into the gathering batch; the writer thread writes and syncs it while the next one
  *          gathers; the preparer thread fills the next segment with zeros ahead of need.

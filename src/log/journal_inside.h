@@ -50,7 +50,6 @@ struct journal {
 	struct wall_ms appended_time; /* and its time: times never go back */
 	uint64_t group_bytes;         /* framed, appended and not yet handed over */
 	uint32_t group_count;
-	uint64_t handed_mine;
 	struct wall_ms span_start;   /* no record that waits is older */
 	uint64_t echo_at, echo_keep; /* ring positions: next to echo; the one whose bytes the caller still looks at */
 	uint64_t echo_sequence;

@@ -41,6 +41,7 @@ static void set_name(struct names *names, const struct name *setting)
 	if (!name && !setting->inode)
 		return;
 	if (!setting->inode) {
+		must(names->of);
 		*name = names->of[--names->count];
 		return;
 	}
@@ -49,7 +50,6 @@ static void set_name(struct names *names, const struct name *setting)
 			names->max = names->max ? 2 * names->max : 16;
 			names->of = need(reallocarray(names->of, names->max, sizeof *names->of));
 		}
-		must(names->of);
 		name = &names->of[names->count++];
 		keep_text(name->text, setting->text);
 	}

@@ -18,6 +18,8 @@
 #include "base/log_line.h"
 #include "log/walk.h"
 
+#define LOOKS_IN_VAIN_MAX 50 /* the oldest may vanish between being listed and opened, before another is the oldest */
+
 /* ---- the list of segments ---- */
 
 struct names {
@@ -289,15 +291,48 @@ static void settle(struct journal *journal, const struct place *end)
 	journal->rest = journal->read_only ? 0 : rest_behind(journal, journal->offset);
 	journal->seen.rest = journal->rest;
 	atomic_store(&journal->durable, end->next - 1);
-	atomic_store(&journal->room, journal->read_only ? (int)LOG_ROOM_NONE : (int)LOG_ROOM_ALL);
+	if (!journal->read_only)
+		journal_room_update(journal);
+}
+
+static int find_and_walk(struct journal *journal, uint64_t from, struct walk *walk, struct error *error)
+{
+	*walk = (struct walk){.journal = journal, .at = {.next = 1}, .known = {.next = 1}};
+	int fault = list_segments(journal, error);
+	return fault ? fault : walk_segments(walk, journal, from, error);
+}
+
+static uint64_t forget_segments(struct journal *journal)
+{
+	uint64_t first = journal->segment_count ? journal->segments[0]->first : 0;
+	while (journal->segment_count > 0)
+		segment_free(journal->segments[--journal->segment_count]);
+	return first;
+}
+
+/* A running server archives its oldest segments under a reader. What is gone is not needed: the reader begins again with
+ * what is left, as long as that goes on. */
+static int find_and_walk_again(struct journal *journal, uint64_t from, struct walk *walk, struct error *error)
+{
+	struct error missed = {0};
+	uint64_t before, first = 0;
+	int fault, in_vain = 0;
+	do {
+		fault = find_and_walk(journal, from, walk, &missed);
+		if (fault != FAULT_NOT_FOUND)
+			break;
+		before = first;
+		first = forget_segments(journal);
+		in_vain = first > before ? 0 : in_vain + 1;
+	} while (in_vain < LOOKS_IN_VAIN_MAX);
+	return fault ? error_set(error, fault, "%s", missed.text) : 0;
 }
 
 int journal_recover(struct journal *journal, uint64_t from, struct journal_recovery *ret, struct error *error)
 {
-	struct walk walk = {.journal = journal, .at = {.next = 1}, .known = {.next = 1}};
-	int fault = list_segments(journal, error);
-	if (!fault)
-		fault = walk_segments(&walk, journal, from, error);
+	struct walk walk;
+	int fault = journal->read_only ? find_and_walk_again(journal, from, &walk, error)
+	                               : find_and_walk(journal, from, &walk, error);
 	if (fault)
 		return fault;
 	struct place end = walk.at;

@@ -27,10 +27,12 @@ static uint64_t last_bytes(const struct journal *journal)
 	return bytes > record ? bytes : record;
 }
 
+/* Half of the open segment is for all but claims, until the next one is ready: whether the disk has room for that one
+ * may become known late, and what is needed then must not be gone. */
 void journal_room_update(struct journal *journal)
 {
 	enum log_room room = LOG_ROOM_ALL;
-	if (journal->disk_full && !journal->blank.file)
+	if (!journal->blank.file && (journal->disk_full || journal->rest < journal->segment_size / 2))
 		room = journal->rest < last_bytes(journal) ? LOG_ROOM_NONE : LOG_ROOM_RESERVE;
 	atomic_store_explicit(&journal->room, (int)room, memory_order_release);
 }
@@ -396,6 +398,7 @@ void *journal_writer_main(void *argument)
 {
 	struct journal *journal = argument;
 	enum writer_next next;
+	pthread_setname_np(pthread_self(), "log writer");
 	do {
 		while (journal_writer_step(&journal->log, NULL) > 0)
 			;
@@ -428,6 +431,7 @@ void *journal_preparer_main(void *argument)
 {
 	struct journal *journal = argument;
 	int done;
+	pthread_setname_np(pthread_self(), "log preparer");
 	do {
 		done = journal_prepare_step(&journal->log, NULL);
 	} while (wait_for_need(journal, done == FAULT_NO_SPACE));

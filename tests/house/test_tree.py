@@ -12,6 +12,7 @@ FILE_LINES_MAX = 600
 
 # Longer, each for its reason: "path" or "path:function" -> why it is better in one piece.
 LONG = {
+    "src/ledger/step.c": "a step and its own steps in the order in which they run; what can stand alone does",
 }
 
 TEXT_SUFFIXES = {".c", ".h", ".def", ".py", ".sh", ".md", ".build", ".txt", ".toml", ".cfg", ".ini", ".in", ".sql",
@@ -90,7 +91,7 @@ class Clean(unittest.TestCase):
 
     def test_no_trailing_space(self):
         self.assertEqual([place for place, line in self.lines() if line != line.rstrip()
-                          and not place.startswith("LICENSE")], [])
+                          and not place.startswith(("LICENSE", "deploy/dibs.1"))], [])  # written by the program
 
     def test_no_copied_source(self):
         """Third-party code comes from Debian's packages; a licence header of somebody else would tell otherwise."""

@@ -1,11 +1,12 @@
 """The same claim again and again, at once and later: one order, and everybody hears of that one."""
 
 import threading
+import time
 
 import httpx
 import pytest
 
-from asking import admin, buyer, problem, shop, units
+from asking import admin, buyer, metrics, problem, shop, units
 
 CROWD = 50
 
@@ -150,13 +151,9 @@ def test_the_longest_ids_come_through_unharmed(shared):
 
 def wait_until_left(server, order):
     """An order that has ended leaves the ledger after its drop's keep time; then the read model has it."""
-    import time
-
     end = time.monotonic() + 20
     while time.monotonic() < end:
         server.drop(stock=1)  # time in the log moves with its records
-        from asking import metrics
-
         if metrics(server)["dibs_ledger_orders"] == 0:
             return
         time.sleep(0.1)

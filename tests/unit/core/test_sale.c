@@ -249,6 +249,31 @@ static void ended_orders_leave_after_their_keep_time(void **state)
 	play_end(&play);
 }
 
+static void a_payment_for_an_order_that_has_left_is_recorded(void **state)
+{
+	struct play play = play_begin();
+	play_create(&play, (struct play_drop){.id = "shoe", .stock = 5, .hold_seconds = 10, .keep_seconds = 60});
+	play_on_drop(&play, COMMAND_DROP_OPEN, "shoe");
+	play_claim(&play, "shoe", "ann", "");
+	uint64_t order = play.outcome.order;
+	play.now += 70000;
+	play_tick(&play);
+	struct command confirm = {.kind = COMMAND_CONFIRM, .order = {order, TEXT("pay-1"), false}};
+	play_apply(&play, &confirm);
+	assert_int_equal(play.outcome.verdict, VERDICT_UNKNOWN_ORDER);
+	confirm.order.left = true; /* the store knows it */
+	struct outcome outcome;
+	core_decide(play.core, (struct wall_ms){play.now}, &confirm, &outcome);
+	assert_int_equal(outcome.verdict, VERDICT_REFUND_DUE);
+	assert_false(outcome.certain); /* it is to be logged */
+	play_apply(&play, &confirm);
+	assert_int_equal(play.outcome.verdict, VERDICT_REFUND_DUE);
+	confirm.order.order = play.sequence + 100; /* of the future: there can be no such order */
+	play_apply(&play, &confirm);
+	assert_int_equal(play.outcome.verdict, VERDICT_UNKNOWN_ORDER);
+	play_end(&play);
+}
+
 static void a_buyer_has_a_bounded_number_of_orders(void **state)
 {
 	struct play play = play_begin();
@@ -340,6 +365,7 @@ int main(void)
 	    cmocka_unit_test(restock_goes_up_and_down_to_what_is_taken),
 	    cmocka_unit_test(the_life_of_a_drop),
 	    cmocka_unit_test(ended_orders_leave_after_their_keep_time),
+	    cmocka_unit_test(a_payment_for_an_order_that_has_left_is_recorded),
 	    cmocka_unit_test(a_buyer_has_a_bounded_number_of_orders),
 	    cmocka_unit_test(expiry_is_bounded_and_a_short_claim_does_not_wait_for_its_turn),
 	    cmocka_unit_test(a_claim_short_of_units_expires_what_is_due),

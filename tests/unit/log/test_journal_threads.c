@@ -173,6 +173,55 @@ static void a_running_journal_can_be_verified(void **state)
 	folder_remove(&folder);
 }
 
+struct auditor {
+	struct disk *disk;
+	atomic_bool stop;
+	uint64_t looks;
+	struct error error;
+};
+
+static void *audit(void *argument)
+{
+	struct auditor *auditor = argument;
+	struct journal_recovery recovery;
+	while (!auditor->stop && auditor->error.code == 0) {
+		journal_verify(auditor->disk, &recovery, &auditor->error);
+		auditor->looks++;
+	}
+	return NULL;
+}
+
+/* And while old segments are taken away under the one who looks. */
+static void a_running_journal_can_be_verified_while_it_archives(void **state)
+{
+	struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+	struct folder folder = folder_make();
+	struct disk *disk = folder_disk(&folder);
+	struct auditor auditor = {.disk = folder_disk(&folder)};
+	struct log *log = open_threads(disk, SMALL_SEGMENT, &waiter, NULL);
+	struct error error = {0};
+	pthread_t thread;
+	int archived = 0;
+	assert_int_equal(pthread_create(&thread, NULL, audit, &auditor), 0);
+	for (uint64_t n = 1; n <= 1500; n++) {
+		while (append_one(log, n, 1, &error) == FAULT_BUSY)
+			sched_yield();
+		log_flush(log);
+		wait_durable(log, &waiter, n);
+		if (n % 10 == 0)
+			archived += journal_archive(log, n, n % 20 == 0, &error);
+	}
+	auditor.stop = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	if (auditor.error.code != 0)
+		fail_msg("look %llu: %s", (unsigned long long)auditor.looks, auditor.error.text);
+	assert_true(archived > 50);
+	log_close(log);
+	disk_done(auditor.disk);
+	disk_done(disk);
+	folder_remove(&folder);
+}
+
 static void a_second_journal_is_kept_out(void **state)
 {
 	struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
@@ -250,7 +299,10 @@ static int live_on_a_small_disk(const char *path)
 	if (log_room(log) != LOG_ROOM_RESERVE || n < 100)
 		return 4;
 	for (int i = 0; i < 60; i++) { /* confirmations and cancellations go on */
-		if (append_one(log, n + 1, 1, &error) != 0)
+		int fault;
+		while ((fault = append_one(log, n + 1, 1, &error)) == FAULT_BUSY)
+			sched_yield();
+		if (fault)
 			return 5;
 		n++;
 		log_flush(log);
@@ -291,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(records_go_through_while_they_are_followed),
 	    cmocka_unit_test(a_seal_follows_a_lonely_record),
 	    cmocka_unit_test(a_running_journal_can_be_verified),
+	    cmocka_unit_test(a_running_journal_can_be_verified_while_it_archives),
 	    cmocka_unit_test(a_second_journal_is_kept_out),
 	    cmocka_unit_test(a_failed_sync_wakes_who_waits),
 	    cmocka_unit_test(a_full_file_system_stops_claims_and_nothing_else),

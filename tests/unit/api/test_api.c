@@ -1,0 +1,253 @@
+/* Requests through the whole house, where it is short of something: memory, room in a ring, room in the pool. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "http/json.h"
+#include "log/memory.h"
+#include "stage.h"
+
+#define DROP "{\"skus\":[{\"id\":\"m\",\"stock\":50}],\"hold_seconds\":60}"
+
+static void play(struct stage *stage, const char *request, const char *body, int status)
+{
+	struct scene scene;
+	scene_play(&scene, stage, STAGE_ADMIN, request, body);
+	if (scene.status != status)
+		fail_msg("%s: %d %s", request, scene.status, scene.body.at);
+	scene_fini(&scene);
+}
+
+static void open_sale(struct stage *stage, const struct stage_options *options)
+{
+	stage_open(stage, options);
+	play(stage, "PUT /v1/drops/spring", DROP, 201);
+	play(stage, "POST /v1/drops/spring/open", "", 200);
+}
+
+static int64_t free_units(struct stage *stage)
+{
+	const struct views *views = ledger_views(stage->ledger);
+	struct drop_view drop;
+	struct sku_view sku;
+	assert_true(views_drop(views, 0, clock_wall(), &drop, 0, 1, &sku));
+	return (int64_t)sku.stock - sku.held - sku.sold;
+}
+
+static void a_claim_and_its_answer(void **state)
+{
+	struct stage stage;
+	struct scene scene;
+	open_sale(&stage, &(struct stage_options){0});
+	scene_play(&scene, &stage, STAGE_SHOP, "POST /v1/drops/spring/buyers/anna/orders", "{\"quantity\":2}");
+	assert_int_equal(scene.status, 201);
+	assert_true(scene_says(&scene, "\"buyer\":\"anna\""));
+	assert_true(scene_says(&scene, "\"lines\":[{\"sku\":\"m\",\"quantity\":2}]"));
+	assert_true(scene_says(&scene, "Dibs-Position: 0-"));
+	assert_true(scene_says(&scene, "Location: /v1/orders/o_"));
+	assert_true(json_is_document((struct text){scene.body.at, scene.body.size - 1}));
+	assert_int_equal(free_units(&stage), 48);
+	scene_fini(&scene);
+	stage_close(&stage);
+}
+
+/* Every request that there is, made again and again with one more allocation that succeeds, until it comes through. */
+static const struct {
+	const char *key, *request, *body;
+	int status;
+} requests[] = {
+    {STAGE_SHOP, "POST /v1/drops/spring/buyers/anna/orders", "{\"lines\":[{\"sku\":\"m\"}]}", 201},
+    {STAGE_SHOP, "POST /v1/drops/spring/buyers/anna/orders", "", 201},
+    {STAGE_SHOP, "GET /v1/drops/spring/orders?limit=1", "", 200},
+    {STAGE_SHOP, "GET /v1/drops/spring/stats", "", 200},
+    {STAGE_SHOP, "GET /v1/orders/o_0000000000001", "", 404},
+    {STAGE_SHOP, "POST /v1/orders/o_0000000000001/confirm", "{\"payment_ref\":\"p\"}", 404},
+    {STAGE_ADMIN, "PUT /v1/drops/spring", DROP, 200},
+    {STAGE_ADMIN, "POST /v1/drops/spring/closing", "{\"closes_at\":null}", 200},
+    {STAGE_ADMIN, "POST /v1/keys", "{\"role\":\"viewer\"}", 201},
+    {STAGE_ADMIN, "GET /v1/keys", "", 200},
+    {NULL, "GET /v1/drops", "", 200},
+    {NULL, "GET /metrics", "", 200},
+    {NULL, "GET /nowhere", "", 404},
+};
+
+static void out_of_memory_at_every_place_is_503_and_does_nothing(void **state)
+{
+	struct stage stage;
+	open_sale(&stage, &(struct stage_options){0});
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+		int64_t before = free_units(&stage);
+		for (uint32_t place = 1;; place++) {
+			struct scene scene;
+			stage.fail_alloc_in = place;
+			scene_play(&scene, &stage, requests[i].key, requests[i].request, requests[i].body);
+			bool came_through = stage.fail_alloc_in != 0;
+			stage.fail_alloc_in = 0;
+			int status = scene.status;
+			if (!came_through)
+				assert_true(scene_says(&scene, "\"code\":\"overloaded\"") &&
+				            scene_says(&scene, "Retry-After: 1"));
+			scene_fini(&scene);
+			if (came_through) {
+				assert_true(place > 1);
+				assert_int_equal(status, requests[i].status);
+				break;
+			}
+			assert_int_equal(status, 503);
+			assert_int_equal(free_units(&stage), before);
+			assert_true(place < 20);
+		}
+	}
+	stage_close(&stage);
+}
+
+/* More asks in one round than the ring has room for: the first ones are taken, the rest hear so, nothing is lost. */
+static void what_the_ring_does_not_take_is_overloaded(void **state)
+{
+	enum { CROWD = 200, RING = 64 };
+	static struct scene scenes[CROWD];
+	struct stage stage;
+	open_sale(&stage, &(struct stage_options){.ring_size = RING});
+	for (int i = 0; i < CROWD; i++) {
+		char request[80];
+		snprintf(request, sizeof request, "POST /v1/drops/spring/buyers/b%d/orders", i);
+		scene_begin(&scenes[i], &stage, request, "Authorization: Bearer " STAGE_SHOP "\n", "");
+		assert_int_equal(scenes[i].status, 0);
+	}
+	int granted = 0, refused = 0, overloaded = 0;
+	for (int i = 0; i < CROWD; i++) {
+		scene_end(&scenes[i]);
+		granted += scenes[i].status == 201;
+		refused += scenes[i].status == 409;
+		overloaded += scenes[i].status == 503;
+		if (overloaded)
+			assert_int_equal(scenes[i].status, 503); /* first come, first served */
+		scene_fini(&scenes[i]);
+	}
+	assert_int_equal(granted, 50);
+	assert_true(granted + refused >= RING / 2);
+	assert_true(overloaded >= CROWD - 2 * RING);
+	assert_int_equal(granted + refused + overloaded, CROWD);
+	assert_int_equal(free_units(&stage), 0);
+	stage_close(&stage);
+}
+
+static void a_full_pool_is_overloaded_for_readers_alone(void **state)
+{
+	struct stage stage;
+	open_sale(&stage, &(struct stage_options){0});
+	stage.pool_is_full = true;
+	play(&stage, "GET /v1/drops/spring/orders", "", 503);
+	play(&stage, "GET /v1/drops/spring/stats", "", 503);
+	play(&stage, "POST /v1/drops/spring/buyers/anna/orders", "", 201);
+	play(&stage, "GET /v1/drops/spring", "", 200);
+	stage.pool_is_full = false;
+	play(&stage, "GET /v1/drops/spring/orders", "", 200);
+	stage_close(&stage);
+}
+
+static void a_log_without_room_takes_no_claims_but_payments(void **state)
+{
+	struct stage stage;
+	struct scene scene;
+	char request[64];
+	open_sale(&stage, &(struct stage_options){0});
+	scene_play(&scene, &stage, STAGE_SHOP, "POST /v1/drops/spring/buyers/anna/orders", "");
+	snprintf(request, sizeof request, "POST /v1/orders/%.15s/confirm", strstr(scene.body.at, "o_"));
+	scene_fini(&scene);
+	memory_log_set_faults(stage.log, &(struct memory_log_faults){.room = LOG_ROOM_RESERVE});
+	scene_play(&scene, &stage, STAGE_SHOP, "POST /v1/drops/spring/buyers/ben/orders", "");
+	assert_int_equal(scene.status, 503);
+	assert_true(scene_says(&scene, "log_unavailable") && scene_says(&scene, "Retry-After"));
+	scene_fini(&scene);
+	scene_play(&scene, &stage, STAGE_SHOP, request, "{\"payment_ref\":\"p\"}");
+	assert_int_equal(scene.status, 200);
+	scene_fini(&scene);
+	memory_log_set_faults(stage.log, &(struct memory_log_faults){.room = LOG_ROOM_ALL});
+	play(&stage, "POST /v1/drops/spring/buyers/ben/orders", "", 201);
+	stage_close(&stage);
+}
+
+static void a_client_that_left_is_still_granted_and_the_answer_goes_nowhere(void **state)
+{
+	struct stage stage;
+	struct scene scene;
+	open_sale(&stage, &(struct stage_options){0});
+	scene_begin(&scene, &stage, "POST /v1/drops/spring/buyers/anna/orders",
+	            "Authorization: Bearer " STAGE_SHOP "\nIdempotency-Key: k\n", "");
+	scene.exchange.gone = true;
+	scene_end(&scene);
+	assert_int_equal(scene.status, 201);
+	scene_fini(&scene);
+	scene_begin(&scene, &stage, "POST /v1/drops/spring/buyers/anna/orders",
+	            "Authorization: Bearer " STAGE_SHOP "\nIdempotency-Key: k\n", "");
+	scene_end(&scene);
+	assert_int_equal(scene.status, 201);
+	assert_true(scene_says(&scene, "Idempotency-Replayed: true"));
+	assert_int_equal(free_units(&stage), 49);
+	scene_fini(&scene);
+	stage_close(&stage);
+}
+
+static void a_check_that_is_unfinished_at_a_stop_answers_503(void **state)
+{
+	struct stage stage;
+	struct scene scene;
+	open_sale(&stage, &(struct stage_options){.eligibility = ELIGIBILITY_SIMULATED, .eligibility_delay_ms = 60000});
+	uint64_t durable = log_durable(stage.log);
+	scene_begin(&scene, &stage, "POST /v1/drops/spring/buyers/anna/orders",
+	            "Authorization: Bearer " STAGE_SHOP "\n", "");
+	api_round_end(stage.api, 0);
+	for (int i = 0; i < 400; i++) {
+		usleep(50);
+		api_woken(stage.api, 0);
+		api_tick(stage.api, 0);
+	}
+	assert_int_equal(scene.status, 0);
+	api_drain(stage.api);
+	api_tick(stage.api, 0);
+	assert_int_equal(scene.status, 503);
+	assert_true(scene_says(&scene, "overloaded"));
+	assert_int_equal(log_durable(stage.log), durable);
+	scene_fini(&scene);
+	play(&stage, "GET /readyz", "", 503);
+	play(&stage, "GET /livez", "", 200);
+	stage_close(&stage);
+}
+
+static void a_refusal_of_the_parser_is_a_problem_too(void **state)
+{
+	struct buf lines = {0}, body = {0};
+	api_refuse(NULL, 431, NULL, "Too many headers.", &lines, &body);
+	assert_true(json_is_document(buf_as_text(&body)));
+	buf_put(&body, "", 1);
+	assert_non_null(strstr(body.at, "\"code\":\"headers_too_large\""));
+	assert_non_null(strstr(body.at, "\"request_id\":\"r"));
+	buf_clear(&body);
+	api_refuse(NULL, 413, "too_large", "x", &lines, &body);
+	buf_put(&body, "", 1);
+	assert_non_null(strstr(body.at, "\"status\":413,\"code\":\"too_large\""));
+	buf_fini(&lines);
+	buf_fini(&body);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_claim_and_its_answer),
+	    cmocka_unit_test(out_of_memory_at_every_place_is_503_and_does_nothing),
+	    cmocka_unit_test(what_the_ring_does_not_take_is_overloaded),
+	    cmocka_unit_test(a_full_pool_is_overloaded_for_readers_alone),
+	    cmocka_unit_test(a_log_without_room_takes_no_claims_but_payments),
+	    cmocka_unit_test(a_client_that_left_is_still_granted_and_the_answer_goes_nowhere),
+	    cmocka_unit_test(a_check_that_is_unfinished_at_a_stop_answers_503),
+	    cmocka_unit_test(a_refusal_of_the_parser_is_a_problem_too),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
