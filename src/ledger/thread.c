@@ -49,8 +49,7 @@ struct ledger_thread {
 	struct ask_list *outs; /* per loop: released in this round */
 	struct log_record *echoes;
 	uint8_t *echo_bytes;
-	uint32_t next_loop;    /* whose ring is emptied first: each in turn */
-	uint64_t durable_told; /* to moved() */
+	uint32_t next_loop; /* whose ring is emptied first: each in turn */
 };
 
 /* ---- time: the wall clock at the start, and from then on the monotonic one ---- */
@@ -207,17 +206,6 @@ static int step_once(struct ledger_thread *thread, struct ask *asks, int echo_co
 	return output.append_count > 0 || echo_count > 0;
 }
 
-static void tell_moved(struct ledger_thread *thread)
-{
-	uint64_t durable = log_durable(thread->log);
-	count_state(thread, durable);
-	if (durable == thread->durable_told)
-		return;
-	thread->durable_told = durable;
-	if (thread->options.moved)
-		thread->options.moved(thread->options.moved_context);
-}
-
 static int round_of_steps(struct ledger_thread *thread, struct error *error)
 {
 	struct ask *asks = gather(thread);
@@ -229,7 +217,7 @@ static int round_of_steps(struct ledger_thread *thread, struct error *error)
 	}
 	if (code < 0)
 		return code;
-	tell_moved(thread);
+	count_state(thread, log_durable(thread->log));
 	return 0;
 }
 
