@@ -271,6 +271,7 @@ static void *run(void *argument)
 {
 	struct ledger_thread *thread = argument;
 	struct error error;
+	pthread_setname_np(pthread_self(), "ledger");
 	for (;;) {
 		bool stopping = atomic_load_explicit(&thread->stopping, memory_order_acquire);
 		atomic_exchange_explicit(&thread->log_moved, false, memory_order_acq_rel);
