@@ -1,5 +1,7 @@
 #include "cli/asking.h"
 
+#include <stdio.h>
+
 #include "cli/json_view.h"
 #include "cli/output.h"
 
@@ -27,6 +29,24 @@ int ask_and_print(const struct invocation *invocation, const struct request *req
 	return output_end(&out);
 }
 
+/* As fresh as the answer before; and when the read model does not come up to that in time, as old as it is. */
+static int ask_fresh(struct client *client, const struct request *request, struct answer_text *ret, struct error *error)
+{
+	struct answer_text answer;
+	int rc = client_call(client, request, &answer, error);
+	if (rc < 0)
+		return rc;
+	if (answer.status != 503) {
+		*ret = answer;
+		return client_check(client, &answer, error);
+	}
+	client_forget_position(client);
+	rc = client_ask(client, request, ret, error);
+	if (rc == 0)
+		fprintf(stderr, "dibs: the read model is behind; this list may be old\n");
+	return rc;
+}
+
 /* One page: its lines out behind the heading, and the path of the next one into *path (empty: none). */
 static int ask_page(const struct invocation *invocation, struct client *client, struct buf *path, const char *name,
                     const char *heading, show_fn *show, struct error *error)
@@ -36,7 +56,7 @@ static int ask_page(const struct invocation *invocation, struct client *client, 
 	struct buf out = {0};
 	struct text member;
 	size_t at = 0;
-	int rc = client_ask(client, &request, &answer, error);
+	int rc = ask_fresh(client, &request, &answer, error);
 	if (rc < 0)
 		return rc;
 	buf_str(&out, heading);
@@ -56,16 +76,19 @@ static int ask_page(const struct invocation *invocation, struct client *client, 
 	return output_end(&out);
 }
 
-int ask_list(const struct invocation *invocation, const char *first, const char *name, const char *heading,
-             show_fn *show, struct error *error)
+int ask_list(const struct invocation *invocation, const char *now, const char *first, const char *name,
+             const char *heading, show_fn *show, struct error *error)
 {
 	struct client *client;
+	struct answer_text answer;
 	struct buf path = {0};
 	int rc = client_open(&invocation->settings, &client, error);
 	if (rc < 0)
 		return rc;
 	if (invocation->json)
 		heading = "";
+	if (now)
+		rc = client_ask(client, &(struct request){.method = "GET", .path = now}, &answer, error);
 	buf_put(&path, first, strlen(first) + 1);
 	while (rc == 0 && path.size) {
 		rc = ask_page(invocation, client, &path, name, heading, show, error);

@@ -12,9 +12,9 @@ int ask_and_print(const struct invocation *invocation, const struct request *req
                   struct error *error);
 
 /* Asks for a list, page by page, and prints each member of the array `name`: one JSON object a line with --json, else
- * by show, after the heading. */
-int ask_list(const struct invocation *invocation, const char *path, const char *name, const char *heading,
-             show_fn *show, struct error *error);
+ * by show, after the heading. now (NULL: none): what is asked first, so that the list is not older than that. */
+int ask_list(const struct invocation *invocation, const char *now, const char *path, const char *name,
+             const char *heading, show_fn *show, struct error *error);
 
 /* ---- JSON bodies ---- */
 

@@ -10,10 +10,12 @@
 
 #define ANSWER_SIZE_MAX (256u << 20) /* a page of orders is far below; more is not our server */
 #define KEY_LINE_MAX 256             /* admin.key is one line of about 50 */
+#define POSITION_SIZE 64             /* "0-123": a log's number and a sequence */
 
 struct client {
 	CURL *curl;
 	struct buf url, body, link, authorization;
+	char position[POSITION_SIZE]; /* Dibs-Position of the newest answer, sent back with the next request */
 	const char *server;
 	char problem[CURL_ERROR_SIZE];
 };
@@ -62,13 +64,31 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 	return client->body.failed ? 0 : size * count;
 }
 
+/* The value of a header line, if it is of this name ("link:"). */
+static bool header_value(struct text line, const char *name, struct text *ret)
+{
+	size_t size = strlen(name);
+	if (line.size < size || strncasecmp(line.at, name, size) != 0)
+		return false;
+	while (size < line.size && line.at[size] == ' ')
+		size++;
+	while (line.size > size && (line.at[line.size - 1] == '\r' || line.at[line.size - 1] == '\n'))
+		line.size--;
+	*ret = (struct text){line.at + size, line.size - size};
+	return true;
+}
+
 static size_t take_header(char *bytes, size_t size, size_t count, void *context)
 {
 	struct client *client = context;
-	static const char name[] = "link:";
-	if (size * count > sizeof name && strncasecmp(bytes, name, sizeof name - 1) == 0) {
+	struct text value;
+	if (header_value((struct text){bytes, size * count}, "link:", &value)) {
 		buf_clear(&client->link);
-		buf_put(&client->link, bytes, size * count);
+		buf_text(&client->link, value);
+	} else if (header_value((struct text){bytes, size * count}, "dibs-position:", &value) &&
+	           value.size < sizeof client->position) {
+		memcpy(client->position, value.at, value.size);
+		client->position[value.size] = 0;
 	}
 	return size * count;
 }
@@ -135,6 +155,10 @@ static struct curl_slist *headers_of(struct client *client, const struct request
 	list = curl_slist_append(list, request->body.size ? "Content-Type: application/json" : "Content-Type:");
 	if (request->idempotency_key) {
 		snprintf(line, sizeof line, "Idempotency-Key: %.64s", request->idempotency_key);
+		list = curl_slist_append(list, line);
+	}
+	if (*client->position) {
+		snprintf(line, sizeof line, "Dibs-Position: %s", client->position);
 		list = curl_slist_append(list, line);
 	}
 	return curl_slist_append(list, "Expect:");
@@ -246,16 +270,25 @@ static int problem(const struct client *client, const struct answer_text *answer
 	return FAULT_BUSY;
 }
 
+int client_check(const struct client *client, const struct answer_text *answer, struct error *error)
+{
+	return answer->status >= 200 && answer->status <= 299 ? 0 : problem(client, answer, error);
+}
+
 int client_ask(struct client *client, const struct request *request, struct answer_text *ret, struct error *error)
 {
 	struct answer_text answer;
 	int rc = client_call(client, request, &answer, error);
-	if (rc < 0)
-		return rc;
-	if (answer.status < 200 || answer.status > 299)
-		return problem(client, &answer, error);
-	*ret = answer;
-	return 0;
+	if (rc == 0)
+		rc = client_check(client, &answer, error);
+	if (rc == 0)
+		*ret = answer;
+	return rc;
+}
+
+void client_forget_position(struct client *client)
+{
+	client->position[0] = 0;
 }
 
 /* ---- small things ---- */

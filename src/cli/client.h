@@ -32,8 +32,14 @@ struct request {
 
 /* Whatever the server says: 0 and the answer, or a fault when it said nothing. */
 int client_call(struct client *client, const struct request *request, struct answer_text *ret, struct error *error);
-/* The same, but an answer that is no 2xx is a fault, with its code, detail, and what to do. */
+/* An answer that is no 2xx is a fault, with its code, detail, and what to do. */
+int client_check(const struct client *client, const struct answer_text *answer, struct error *error);
+/* Both. */
 int client_ask(struct client *client, const struct request *request, struct answer_text *ret, struct error *error);
+
+/* Answers carry their position, and the next request sends it back: so no answer is older than the one before. This
+ * forgets it, for a list that is better old than not there. */
+void client_forget_position(struct client *client);
 
 /* A path segment, percent-encoded where it must be. */
 void path_put(struct buf *out, const char *segment);

@@ -183,8 +183,8 @@ SUBCOMMAND(drop_show_run)
 
 SUBCOMMAND(drop_list_run)
 {
-	return ask_list(invocation, "/v1/drops", "drops", "DROP                     STATE      FREE       TITLE\n",
-	                show_drop_line, error);
+	return ask_list(invocation, NULL, "/v1/drops", "drops",
+	                "DROP                     STATE      FREE       TITLE\n", show_drop_line, error);
 }
 
 SUBCOMMAND(drop_open_run)

@@ -42,7 +42,7 @@ static void show_key_line(struct buf *out, struct text key)
 
 SUBCOMMAND(key_list_run)
 {
-	return ask_list(invocation, "/v1/keys", "keys",
+	return ask_list(invocation, NULL, "/v1/keys", "keys",
 	                "KEY                      ROLE    CREATED                  REVOKED  NAME\n", show_key_line,
 	                error);
 }

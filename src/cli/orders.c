@@ -7,9 +7,10 @@ SUBCOMMAND(orders_list_run)
 {
 	const char *status = invocation_option(invocation, "status");
 	const char *buyer = invocation_option(invocation, "buyer");
-	struct buf path = {0};
-	buf_str(&path, "/v1/drops/");
-	path_put(&path, invocation->word[0]);
+	struct buf drop = {0}, path = {0};
+	buf_str(&drop, "/v1/drops/");
+	path_put(&drop, invocation->word[0]);
+	buf_text(&path, buf_as_text(&drop));
 	if (buyer) {
 		buf_str(&path, "/buyers/");
 		path_put(&path, buyer);
@@ -19,10 +20,12 @@ SUBCOMMAND(orders_list_run)
 		buf_str(&path, "&status=");
 		path_put(&path, status);
 	}
+	buf_put(&drop, "", 1);
 	buf_put(&path, "", 1);
-	int rc = ask_list(invocation, path.at, "orders",
+	int rc = ask_list(invocation, drop.at, path.at, "orders",
 	                  "ORDER           STATUS    POSITION CREATED                  BUYER                    WHAT\n",
 	                  show_order_line, error);
+	buf_fini(&drop);
 	buf_fini(&path);
 	return rc;
 }

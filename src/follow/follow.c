@@ -29,6 +29,7 @@
 #define BATCH_ORDERS_DEFAULT 65536  /* a transaction of a third of a second, at 150,000 to 200,000 orders/s */
 #define BATCH_RECORDS_PER_ORDER 4   /* most records make no row: a batch ends after so many times its rows, too */
 #define POLL_NS UINT64_C(100000000) /* without follower_moved(): ten looks a second */
+#define LINGER_NS UINT64_C(20000000) /* in a crowd: one look in 20 ms, not one for every batch of the log */
 #define BACK_OFF_MS_MIN 100         /* a store that cannot be written is tried again after this … */
 #define BACK_OFF_MS_MAX 30000       /* … doubled each time up to this: a full disk takes a person to mend */
 #define SNAPSHOTS_SEEN 16
@@ -52,6 +53,7 @@ struct follower {
 	_Atomic bool moved, stopping, final_snapshot;
 	_Atomic uint64_t position, orders, transactions, snapshots, last_snapshot, last_snapshot_ns;
 	_Atomic bool store_failing;
+	_Atomic uint32_t waiting; /* in follower_wait() */
 	pthread_mutex_t lock; /* for the condition only */
 	pthread_cond_t changed;
 	_Atomic bool failed;
@@ -328,6 +330,16 @@ static void wait_moved(struct follower *self)
 	atomic_store(&self->moved, false);
 }
 
+/* More is likely to come: it gathers meanwhile, and its writer need not wake anybody. Not while somebody waits. */
+static void linger(struct follower *self)
+{
+	struct timespec until = after(LINGER_NS);
+	atomic_store(&self->moved, true);
+	if (!atomic_load(&self->stopping) && !atomic_load(&self->waiting))
+		sem_clockwait(&self->wake, CLOCK_MONOTONIC, &until);
+	atomic_store(&self->moved, false);
+}
+
 /* Until all is projected after it was to stop (0), or a fault. */
 static int go_on(struct follower *self, struct error *error)
 {
@@ -344,6 +356,8 @@ static int go_on(struct follower *self, struct error *error)
 		}
 		if (records == 0)
 			wait_moved(self);
+		else if (!last)
+			linger(self);
 	}
 }
 
@@ -460,10 +474,15 @@ bool follower_wait(struct follower *self, uint64_t position, uint32_t timeout_ms
 {
 	struct timespec until = after(timeout_ms * (NANO / 1000));
 	int rc = 0;
+	if (atomic_load(&self->position) >= position)
+		return true;
+	atomic_fetch_add(&self->waiting, 1);
+	sem_post(&self->wake);
 	pthread_mutex_lock(&self->lock);
 	while (atomic_load(&self->position) < position && !atomic_load(&self->failed) && rc == 0)
 		rc = pthread_cond_timedwait(&self->changed, &self->lock, &until);
 	pthread_mutex_unlock(&self->lock);
+	atomic_fetch_sub(&self->waiting, 1);
 	return atomic_load(&self->position) >= position;
 }
 

@@ -152,7 +152,11 @@ static int enter(struct log_cursor *cursor, struct error *error)
 {
 	struct entry entry;
 	struct disk_file *file;
-	uint64_t size;
+	uint64_t size, tail = cursor->is_open ? journal_tail_end(cursor->journal, cursor->segment_first) : 0;
+	if (tail > cursor->window.limit) {
+		cursor->window.limit = tail;
+		return 0;
+	}
 	int fault = look_up(cursor, &entry, error);
 	if (fault)
 		return fault;

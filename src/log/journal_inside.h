@@ -58,6 +58,7 @@ struct journal {
 	_Atomic uint64_t durable;
 	_Atomic int room; /* enum log_room */
 	_Atomic bool has_failed;
+	_Atomic uint64_t tail_first, tail_end; /* the open segment's; see journal_tail_end() */
 
 	/* under lock */
 	pthread_mutex_t lock;
@@ -102,6 +103,21 @@ static inline uint32_t journal_record_size_max(const struct journal *journal)
 {
 	uint32_t fits = ring_record_size_max(&journal->ring);
 	return fits < JOURNAL_RECORD_SIZE_MAX ? fits : JOURNAL_RECORD_SIZE_MAX;
+}
+
+/* How far the open segment reaches, for whoever follows the tail: without the lock, because an idle follower that is
+ * put aside while it holds it would stop a sale. The end belongs to `first` when that is still the open one after the
+ * end was read: the writer changes first, then end. 0: it is another segment by now. */
+static inline uint64_t journal_tail_end(struct journal *journal, uint64_t first)
+{
+	uint64_t end = atomic_load_explicit(&journal->tail_end, memory_order_acquire);
+	return atomic_load_explicit(&journal->tail_first, memory_order_acquire) == first ? end : 0;
+}
+
+static inline void journal_tail_set(struct journal *journal, uint64_t first, uint64_t end)
+{
+	atomic_store_explicit(&journal->tail_first, first, memory_order_release);
+	atomic_store_explicit(&journal->tail_end, end, memory_order_release);
 }
 
 /* What a batch of so many framed bytes takes on disk; none for none. */

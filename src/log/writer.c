@@ -202,6 +202,7 @@ static void publish(struct journal *journal, const struct job *job)
 	journal->statistics.records += header->count;
 	journal->statistics.bytes += job->pages;
 	journal->statistics.sync_ns_last = job->sync_ns;
+	journal_tail_set(journal, journal->open->first, journal->open->end);
 	pthread_mutex_unlock(&journal->lock);
 	atomic_store_explicit(&journal->durable, journal->written, memory_order_release);
 	journal->published_at = clock_mono();

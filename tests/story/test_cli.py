@@ -561,3 +561,56 @@ def test_a_write_to_a_closed_pipe_is_no_crash(shared):
     done = subprocess.run(f"{DIBS} --help | true; exit ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
                           env=environment(), capture_output=True)
     assert done.returncode in (0, 1) and done.stderr == b""
+
+
+# ---- a disk that fails ----
+
+FAILING = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+/* fdatasync fails as long as the file that SYNC_FAILS names is there. */
+int fdatasync(int fd)
+{
+	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+	if (access(getenv("SYNC_FAILS"), F_OK) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return real(fd);
+}
+"""
+
+
+def test_a_failed_sync_ends_it_at_once_with_4_and_nothing_is_acknowledged_falsely(tmp_path):
+    if "__tsan_init" in subprocess.run(["nm", DIBS], capture_output=True, text=True).stdout or \
+            "__asan_init" in subprocess.run(["nm", DIBS], capture_output=True, text=True).stdout:
+        pytest.skip("a sanitizer's runtime must come first")
+    (tmp_path / "failing.c").write_text(FAILING)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "failing.so", tmp_path / "failing.c", "-ldl"], check=True)
+    fails = tmp_path / "fails"
+    with open(tmp_path / "err", "w+") as err:
+        process = subprocess.Popen([DIBS, "serve", "--data", tmp_path / "d", "--listen", "127.0.0.1:0", "--segment-size",
+                                    "4MiB"], stderr=err, stdin=subprocess.DEVNULL,
+                                   env=environment(LD_PRELOAD=str(tmp_path / "failing.so"), SYNC_FAILS=str(fails)))
+        try:
+            end = time.monotonic() + 30
+            while '"serving"' not in (tmp_path / "err").read_text():
+                assert time.monotonic() < end and process.poll() is None, (tmp_path / "err").read_text()
+                time.sleep(0.02)
+            port = [json.loads(line) for line in (tmp_path / "err").read_text().splitlines()][0]["port"]
+            use = {"env": {"DIBS_SERVER": f"http://127.0.0.1:{port}", "DIBS_DATA": str(tmp_path / "d")}}
+            assert run_dibs("drop", "create", "d", "--sku", "u=5", "--limit", "1", "--open", **use).returncode == 0
+            assert run_dibs("orders", "claim", "d", "alice", **use).returncode == 0
+            fails.write_text("")
+            assert run_dibs("orders", "claim", "d", "bob", **use).returncode == 1
+            assert process.wait(10) == 4
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert json.loads((tmp_path / "err").read_text().splitlines()[-1])["event"] == "failed"
+    told = json.loads(run_dibs("audit", "--data", tmp_path / "d", "--json").stdout)
+    assert told["holds"] and told["orders"] >= 1  # alice's; bob's may or may not have reached the disk
