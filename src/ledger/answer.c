@@ -130,8 +130,7 @@ static void fill_claim_refusal(struct ledger *ledger, struct ask *ask, const str
 	}
 }
 
-void answer_outcome(struct ledger *ledger, struct ask *ask, const struct command *command,
-                    const struct outcome *outcome)
+void answer_fill(struct ledger *ledger, struct ask *ask, const struct command *command, const struct outcome *outcome)
 {
 	struct answer *answer = &ask->answer;
 	answer->verdict = outcome->verdict;

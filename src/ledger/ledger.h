@@ -22,9 +22,6 @@ struct ledger_thread_options {
 	bool clock_behind; /* start although the clock is behind the last record: time then begins there */
 	void (*wake_loop)(void *context, uint32_t loop); /* any thread; coalesces (uv_async_send) */
 	void *wake_context;
-	/* The log is durable further than before: after its answers are on their way. For followers; cheap; may be NULL. */
-	void (*moved)(void *context);
-	void *moved_context;
 	/* The log or the fold failed for good: called once, on the ledger thread. Exit with error_exit_status(). */
 	void (*failed)(void *context, const struct error *error);
 	void *failed_context;

@@ -76,13 +76,33 @@ bool command_of_ask(const struct ledger *ledger, const struct ask *ask, struct c
 
 void answer_begin(struct ask *ask);
 /* What decide or apply said, with everything that goes with that verdict. */
-void answer_outcome(struct ledger *ledger, struct ask *ask, const struct command *command,
-                    const struct outcome *outcome);
+void answer_fill(struct ledger *ledger, struct ask *ask, const struct command *command, const struct outcome *outcome);
 /* An order of the core's, as it is at `now`, into the answer; false: it is not there. */
 bool answer_order(struct ledger *ledger, struct ask *ask, uint64_t order);
 /* Whose order it is and, for its owner's eyes only, whether it is the asker's. */
 bool answer_is_owner(const struct ledger *ledger, const struct ask *ask, const struct order_view *order);
 /* What reading this order rests on: an order past its deadline before its turn rests on all the log. */
 uint64_t answer_order_basis(const struct ledger *ledger, const struct order_view *order);
+
+/* ---- consider.c: what becomes of an ask ---- */
+
+/* The answer is filled: it leaves when its basis is durable. */
+void answer(struct ledger *ledger, struct ask *ask);
+/* An answer that says nothing about the state: it rests on nothing, and need not wait. */
+void answer_unread(struct ledger *ledger, struct ask *ask, enum verdict verdict);
+/* Filled, counted if it is a refusal, and answered. */
+void answer_outcome(struct ledger *ledger, struct ask *ask, const struct command *command,
+                    const struct outcome *outcome);
+/* A list in its order, some at a time, so that what the later ones need is fetched while the first are decided. */
+void consider_all(struct ledger *ledger, struct ask_list *list);
+
+/* ---- append.c: what the ledger writes ---- */
+
+/* False: this step's appends are full; the next step's are not. */
+bool append_record(struct ledger *ledger, struct command *command);
+/* HELLO, TICK, CHECK, COUNTS, as far as each is due and the log has room. */
+void append_own(struct ledger *ledger);
+/* The log did not take it: it is due again. */
+void untake_own(struct ledger *ledger, const struct command *command);
 
 #endif

@@ -49,8 +49,7 @@ struct ledger_thread {
 	struct ask_list *outs; /* per loop: released in this round */
 	struct log_record *echoes;
 	uint8_t *echo_bytes;
-	uint32_t next_loop;    /* whose ring is emptied first: each in turn */
-	uint64_t durable_told; /* to moved() */
+	uint32_t next_loop; /* whose ring is emptied first: each in turn */
 };
 
 /* ---- time: the wall clock at the start, and from then on the monotonic one ---- */
@@ -99,16 +98,17 @@ static void count_state(struct ledger_thread *thread, uint64_t durable)
 static struct ask *gather(struct ledger_thread *thread)
 {
 	struct ask_list list = {0};
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < thread->options.loops; i++) {
-		struct ring *ring = &thread->rings[(thread->next_loop + i) % thread->options.loops];
+	uint32_t count = 0, loops = thread->options.loops;
+	must(loops > 0);
+	for (uint32_t i = 0; i < loops; i++) {
+		struct ring *ring = &thread->rings[(thread->next_loop + i) % loops];
 		struct ask *ask;
 		while (count < GATHER_MAX && (ask = ring_take(ring))) {
 			ask_list_put(&list, ask);
 			count++;
 		}
 	}
-	thread->next_loop = (thread->next_loop + 1) % thread->options.loops;
+	thread->next_loop = (thread->next_loop + 1) % loops;
 	add(thread->counters.asks, count);
 	return list.first;
 }
@@ -206,17 +206,6 @@ static int step_once(struct ledger_thread *thread, struct ask *asks, int echo_co
 	return output.append_count > 0 || echo_count > 0;
 }
 
-static void tell_moved(struct ledger_thread *thread)
-{
-	uint64_t durable = log_durable(thread->log);
-	count_state(thread, durable);
-	if (durable == thread->durable_told)
-		return;
-	thread->durable_told = durable;
-	if (thread->options.moved)
-		thread->options.moved(thread->options.moved_context);
-}
-
 static int round_of_steps(struct ledger_thread *thread, struct error *error)
 {
 	struct ask *asks = gather(thread);
@@ -228,7 +217,7 @@ static int round_of_steps(struct ledger_thread *thread, struct error *error)
 	}
 	if (code < 0)
 		return code;
-	tell_moved(thread);
+	count_state(thread, log_durable(thread->log));
 	return 0;
 }
 
@@ -282,6 +271,7 @@ static void *run(void *argument)
 {
 	struct ledger_thread *thread = argument;
 	struct error error;
+	pthread_setname_np(pthread_self(), "ledger");
 	for (;;) {
 		bool stopping = atomic_load_explicit(&thread->stopping, memory_order_acquire);
 		atomic_exchange_explicit(&thread->log_moved, false, memory_order_acq_rel);

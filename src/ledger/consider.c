@@ -1,0 +1,273 @@
+/* Considering: what becomes of an ask.
+ *
+ * One of three things (enum fate): it is answered from the state, it is appended and its echo will tell, or it has to
+ * wait for the next step. Claims are decided in the order of their arrival; of one drop, none overtakes another that
+ * waits for units (P7).
+ */
+#include "base/must.h"
+#include "ledger/state.h"
+
+enum fate { FATE_ANSWERED, FATE_APPEND, FATE_WAIT };
+
+/* ---- answers ---- */
+
+void answer(struct ledger *ledger, struct ask *ask)
+{
+	release_put(&ledger->release, ask, &ledger->out);
+}
+
+void answer_unread(struct ledger *ledger, struct ask *ask, enum verdict verdict)
+{
+	ask->answer.verdict = verdict;
+	ask->answer.basis = 0;
+	answer(ledger, ask);
+}
+
+void answer_outcome(struct ledger *ledger, struct ask *ask, const struct command *command,
+                    const struct outcome *outcome)
+{
+	answer_fill(ledger, ask, command, outcome);
+	if (ask->kind == ASK_CLAIM)
+		tally_add(&ledger->tally, outcome->drop, outcome->verdict, 1, ledger->now);
+	answer(ledger, ask);
+}
+
+static enum fate answer_at_once(struct ledger *ledger, struct ask *ask, enum verdict verdict)
+{
+	answer_unread(ledger, ask, verdict);
+	return FATE_ANSWERED;
+}
+
+static enum fate answer_decided(struct ledger *ledger, struct ask *ask, const struct command *command,
+                                const struct outcome *outcome)
+{
+	answer_outcome(ledger, ask, command, outcome);
+	return FATE_ANSWERED;
+}
+
+/* ---- considering: claims ---- */
+
+/* The order is as the log says it is, not only as the clock does: an expiry that is due has had its turn. */
+static bool order_is_settled(const struct ledger *ledger, uint64_t order)
+{
+	struct order_view now, then;
+	if (!core_order_view(ledger->core, order, ledger->now, &now))
+		return true;
+	must(core_order_view(ledger->core, order, core_time(ledger->core), &then));
+	return now.status == then.status || ledger->room < LOG_ROOM_RESERVE;
+}
+
+static enum fate answer_replay(struct ledger *ledger, struct ask *ask, const struct command *command,
+                               struct outcome *outcome)
+{
+	struct order_view order;
+	if (!order_is_settled(ledger, outcome->order))
+		return FATE_WAIT;
+	must(core_order_view(ledger->core, outcome->order, ledger->now, &order));
+	uint64_t basis = answer_order_basis(ledger, &order);
+	if (basis > outcome->basis)
+		outcome->basis = basis;
+	return answer_decided(ledger, ask, command, outcome);
+}
+
+/* Orders of this drop have left the core: the key may belong to one of them, and then it wins over every refusal. */
+static bool store_is_to_be_asked(const struct ledger *ledger, const struct ask *ask, const struct command *command)
+{
+	if (command->key.size == 0 || command->claim.drop == NO_DROP)
+		return false;
+	uint64_t last_left = ledger->changes.last_left[command->claim.drop];
+	if (last_left == 0)
+		return false;
+	return !ask->store_asked || (ask->store_position && ask->store_position < last_left);
+}
+
+static enum fate answer_ask_store(struct ledger *ledger, struct ask *ask, const struct command *command)
+{
+	ask->answer.verdict = VERDICT_ASK_STORE;
+	ask->answer.drop = command->claim.drop;
+	ask->answer.left = true;
+	ask->answer.basis = ask->store_position = ledger->changes.last_left[command->claim.drop];
+	answer(ledger, ask);
+	return FATE_ANSWERED;
+}
+
+static enum fate answer_not_eligible(struct ledger *ledger, struct ask *ask, const struct command *command,
+                                     struct outcome *outcome)
+{
+	outcome->verdict = VERDICT_NOT_ELIGIBLE;
+	return answer_decided(ledger, ask, command, outcome);
+}
+
+/* Later claims of this drop wait behind it. */
+static enum fate wait_for_units(struct ledger *ledger, const struct command *command)
+{
+	ledger->flight.drops[command->claim.drop].blocked = ledger->step;
+	return FATE_WAIT;
+}
+
+/* The state would grant it: is there anything against writing it into the log? */
+static enum fate consider_grant(struct ledger *ledger, struct ask *ask, const struct command *command,
+                                struct outcome *outcome)
+{
+	const struct flight_drop *drop = &ledger->flight.drops[command->claim.drop];
+	if (ask->not_eligible)
+		return answer_not_eligible(ledger, ask, command, outcome);
+	if (ledger->room < LOG_ROOM_ALL)
+		return answer_at_once(ledger, ask, VERDICT_LOG_UNAVAILABLE);
+	if (!core_has_room(ledger->core, command, ledger->flight.claims, &ask->answer.setting))
+		return answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+	ask->answer.setting = NULL;
+	if (ledger->options.eligibility && !ask->eligible)
+		return answer_at_once(ledger, ask, VERDICT_CHECK_FIRST);
+	if (drop->blocked == ledger->step || !flight_fits(&ledger->flight, ledger->core, command))
+		return wait_for_units(ledger, command);
+	return FATE_APPEND;
+}
+
+static enum fate consider_claim(struct ledger *ledger, struct ask *ask, const struct command *command)
+{
+	struct outcome outcome;
+	core_decide(ledger->core, ledger->now, command, &outcome);
+	if (outcome.verdict == VERDICT_REPLAYED)
+		return answer_replay(ledger, ask, command, &outcome);
+	if (outcome.verdict == VERDICT_KEY_REUSED)
+		return answer_decided(ledger, ask, command, &outcome);
+	if (store_is_to_be_asked(ledger, ask, command))
+		return answer_ask_store(ledger, ask, command);
+	if (outcome.verdict == VERDICT_GRANTED)
+		return consider_grant(ledger, ask, command, &outcome);
+	if (outcome.certain)
+		return answer_decided(ledger, ask, command, &outcome);
+	/* Units may come back with the TICK that is on its way. */
+	if (ledger->room < LOG_ROOM_RESERVE)
+		return answer_at_once(ledger, ask, VERDICT_LOG_UNAVAILABLE);
+	return wait_for_units(ledger, command);
+}
+
+/* ---- considering: orders, administration ---- */
+
+static enum fate answer_unknown_order(struct ledger *ledger, struct ask *ask, bool left)
+{
+	ask->answer.verdict = VERDICT_UNKNOWN_ORDER;
+	ask->answer.left = left && ask->order <= core_sequence(ledger->core);
+	ask->answer.basis = core_sequence(ledger->core);
+	answer(ledger, ask);
+	return FATE_ANSWERED;
+}
+
+static enum fate consider_reading(struct ledger *ledger, struct ask *ask)
+{
+	struct order_view order;
+	if (!core_order_view(ledger->core, ask->order, ledger->now, &order))
+		return answer_unknown_order(ledger, ask, true);
+	if (!answer_is_owner(ledger, ask, &order))
+		return answer_unknown_order(ledger, ask, false);
+	if (!order_is_settled(ledger, ask->order))
+		return FATE_WAIT;
+	ask->answer.verdict = VERDICT_FOUND;
+	ask->answer.basis = answer_order_basis(ledger, &order);
+	must(answer_order(ledger, ask, ask->order));
+	answer(ledger, ask);
+	return FATE_ANSWERED;
+}
+
+static bool is_others_order(const struct ledger *ledger, const struct ask *ask)
+{
+	struct order_view order;
+	bool of_order = ask->kind == ASK_CONFIRM || ask->kind == ASK_CANCEL;
+	return of_order && core_order_view(ledger->core, ask->order, ledger->now, &order) &&
+	       !answer_is_owner(ledger, ask, &order);
+}
+
+/* One administrative record is in flight at a time: each is decided on the state that the one before has left. */
+static bool waits_for_admin(const struct ledger *ledger, const struct ask *ask)
+{
+	return ask->kind > ASK_ORDER && ledger->flight.admins > 0;
+}
+
+static enum fate consider_other(struct ledger *ledger, struct ask *ask, const struct command *command)
+{
+	struct outcome outcome;
+	if (is_others_order(ledger, ask))
+		return answer_unknown_order(ledger, ask, false);
+	if (waits_for_admin(ledger, ask))
+		return FATE_WAIT;
+	core_decide(ledger->core, ledger->now, command, &outcome);
+	if (outcome.certain || outcome.verdict == VERDICT_SAME)
+		return answer_decided(ledger, ask, command, &outcome);
+	if (ledger->room < LOG_ROOM_RESERVE)
+		return answer_at_once(ledger, ask, VERDICT_LOG_UNAVAILABLE);
+	if (!core_has_room(ledger->core, command, 0, &ask->answer.setting))
+		return answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+	ask->answer.setting = NULL;
+	return FATE_APPEND;
+}
+
+/* ---- considering ---- */
+
+/* Takes one of waiting_max's places; false: there is none. */
+static bool take_place(struct ledger *ledger, struct ask *ask)
+{
+	if (!ask->counted && ledger->waiting >= ledger->options.waiting_max)
+		return false;
+	ledger->waiting += !ask->counted;
+	ask->counted = true;
+	return true;
+}
+
+static void wait_in_queue(struct ledger *ledger, struct ask *ask)
+{
+	if (ledger->draining || !take_place(ledger, ask))
+		answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+	else
+		ask_list_put(&ledger->queue, ask);
+}
+
+static void append_ask(struct ledger *ledger, struct ask *ask, struct command *command)
+{
+	if (!take_place(ledger, ask)) {
+		answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+		return;
+	}
+	if (!append_record(ledger, command)) {
+		if (ask->kind == ASK_CLAIM)
+			wait_for_units(ledger, command);
+		wait_in_queue(ledger, ask);
+		return;
+	}
+	ask->counter = ledger->counter;
+	ask->latest.ms = ledger->now.ms + ledger->options.claim_timeout_ms;
+	flight_put(&ledger->flight, ask, command);
+}
+
+static void consider(struct ledger *ledger, struct ask *ask, struct command *command)
+{
+	enum fate fate;
+	if (ledger->incarnation == 0)
+		fate = FATE_WAIT;
+	else if (ask->kind == ASK_ORDER)
+		fate = consider_reading(ledger, ask);
+	else if (ask->kind == ASK_CLAIM)
+		fate = consider_claim(ledger, ask, command);
+	else
+		fate = consider_other(ledger, ask, command);
+	if (fate == FATE_WAIT)
+		wait_in_queue(ledger, ask);
+	else if (fate == FATE_APPEND)
+		append_ask(ledger, ask, command);
+}
+
+void consider_all(struct ledger *ledger, struct ask_list *list)
+{
+	struct ask *asks[WINDOW];
+	while (list->first) {
+		uint32_t count = 0;
+		for (; count < WINDOW && list->first; count++) {
+			asks[count] = ask_list_take(list);
+			if (command_of_ask(ledger, asks[count], &ledger->window[count]))
+				core_prefetch(ledger->core, &ledger->window[count]);
+		}
+		for (uint32_t i = 0; i < count; i++)
+			consider(ledger, asks[i], &ledger->window[i]);
+	}
+}
