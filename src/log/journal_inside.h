@@ -73,7 +73,7 @@ struct journal {
 	struct segment **segments; /* in their order; the last one is open */
 	uint32_t segment_count, segment_max;
 	struct log_statistics statistics;
-	uint64_t appended_handed; /* last sequence handed over, for statistics */
+	uint64_t appended_handed;   /* last sequence handed over, for statistics */
 	pthread_mutex_t moved_lock; /* held while it is told: on_moved() returns when no call is under way */
 	void (*moved)(void *context);
 	void *moved_context;
