@@ -26,12 +26,12 @@
 #include "follow/snapshots.h"
 #include "log/snapshot_file.h"
 
-#define BATCH_ORDERS_DEFAULT 65536   /* a transaction of a third of a second, at 150,000 to 200,000 orders/s */
-#define BATCH_RECORDS_PER_ORDER 4    /* most records make no row: a batch ends after so many times its rows, too */
-#define POLL_NS UINT64_C(100000000)  /* without follower_moved(): ten looks a second */
-#define LINGER_NS UINT64_C(20000000) /* in a crowd: one look in 20 ms, not one for every batch of the log */
-#define BACK_OFF_MS_MIN 100          /* a store that cannot be written is tried again after this … */
-#define BACK_OFF_MS_MAX 30000        /* … doubled each time up to this: a full disk takes a person to mend */
+#define BATCH_ORDERS_DEFAULT 65536    /* a transaction of a third of a second, at 150,000 to 200,000 orders/s */
+#define BATCH_RECORDS_PER_ORDER 4     /* most records make no row: a batch ends after so many times its rows, too */
+#define POLL_NS UINT64_C(100000000)   /* without follower_moved(): ten looks a second */
+#define LINGER_NS UINT64_C(250000000) /* in a crowd: rows of many batches share the pages of one transaction */
+#define BACK_OFF_MS_MIN 100           /* a store that cannot be written is tried again after this … */
+#define BACK_OFF_MS_MAX 30000         /* … doubled each time up to this: a full disk takes a person to mend */
 #define SNAPSHOTS_SEEN 16
 #define NANO UINT64_C(1000000000)
 
