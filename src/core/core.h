@@ -33,6 +33,8 @@ struct core_limits {
 int core_new(const struct core_limits *limits, struct core **ret, struct error *error);
 void core_free(struct core *core);
 size_t core_memory(const struct core *core); /* bytes taken, all in */
+/* Has the system give all of that memory now, so that no sale pays for its first touch. */
+void core_prefault(const struct core *core);
 
 enum drop_state { DROP_SCHEDULED, DROP_OPEN, DROP_PAUSED, DROP_CLOSED, DROP_ARCHIVED };
 enum order_status { ORDER_PENDING, ORDER_COMPLETED, ORDER_CANCELED, ORDER_EXPIRED };

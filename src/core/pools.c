@@ -84,6 +84,12 @@ void core_free(struct core *core)
 		munmap(core->memory, core->memory_size);
 }
 
+void core_prefault(const struct core *core)
+{
+	madvise(core->memory, core->memory_size,
+	        MADV_POPULATE_WRITE); /* where it cannot, pages come as they are touched */
+}
+
 size_t core_memory(const struct core *core)
 {
 	return core->memory_size;
