@@ -6,8 +6,10 @@
  */
 #include <stddef.h>
 
+#include "api/claim_plain.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "http/request.h"
 
 struct claim_line_body {
 	struct text sku;
@@ -217,7 +219,9 @@ static bool take_lines(struct call *call, struct ask *ask, const struct shape_li
 static bool read_claim(struct call *call, struct ask *ask)
 {
 	struct claim_body body = {.quantity = 0};
-	if (call->exchange->body.size && !call_read_body(call, &claim_shape, &body))
+	bool plain =
+	    request_is_json(call->exchange) && claim_plain_read(call->exchange->body, &body.sku, &body.quantity);
+	if (!plain && call->exchange->body.size && !call_read_body(call, &claim_shape, &body))
 		return false;
 	if (body.lines.count && (body.sku.at || body.quantity)) {
 		call_invalid(call, "lines", "Either lines, or sku and quantity.");
