@@ -338,6 +338,9 @@ static void job_work(void *argument)
 		return;
 	}
 	job->work(job);
+	/* The read model was thrown away meanwhile: what was not found there may well have been. */
+	if (job->position && follower_position(options->follower) < job->position)
+		job->late = true;
 }
 
 static void job_done(void *argument)

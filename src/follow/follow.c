@@ -262,6 +262,7 @@ static int write_rows(struct follower *self, struct error *error)
 		if (rc == FAULT_DAMAGED || !back_off(self))
 			return rc;
 	}
+	self->of_store = false;
 	atomic_fetch_add(&self->orders, orders);
 	atomic_fetch_add(&self->transactions, 1);
 	publish_position(self, core_sequence(projector_core(self->projector)));

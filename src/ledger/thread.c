@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/digest.h"
+#include "base/log_line.h"
 #include "base/must.h"
 #include "base/ring.h"
 #include "ledger/bell.h"
@@ -168,7 +169,11 @@ static int append_all(struct ledger_thread *thread, struct ledger_output *output
 	for (; taken < output->append_count; taken++) {
 		const struct ledger_append *append = &output->appends[taken];
 		int code = log_append(thread->log, now, append->bytes, append->size, error);
-		if (code == FAULT_BUSY || code == FAULT_NO_SPACE)
+		if (code ==
+		    FAULT_INVALID) /* too large for this log's segments: whoever asked is refused, nobody else */
+			log_line(LOG_ERROR, "record_too_large", LOG_NUMBER("bytes", append->size),
+			         LOG_TEXT("why", error->text));
+		if (code == FAULT_BUSY || code == FAULT_NO_SPACE || code == FAULT_INVALID)
 			break;
 		if (code)
 			return code;
