@@ -329,6 +329,12 @@ void loop_flush(struct api_loop *loop)
 
 /* ---- the pool ---- */
 
+int store_knows_since(struct store *store, uint64_t *ret, struct error *error)
+{
+	int found = store->ops->mark(store, STORE_MARK_WHOLE_FROM, ret, error);
+	return found < 0 ? found : 0;
+}
+
 static void job_work(void *argument)
 {
 	struct job *job = argument;

@@ -95,7 +95,8 @@ static void reply_order(struct call *call, const struct answer_order *answer, st
 
 struct key_job {
 	struct job job;
-	bool found, other; /* there is an order of this key; of another body */
+	bool found, other;    /* there is an order of this key; of another body */
+	uint64_t knows_since; /* what was granted before this sequence the read model does not know whole */
 	uint64_t order;
 };
 
@@ -127,13 +128,29 @@ static void key_work(struct job *base)
 	struct store *store = base->call->api->options.store;
 	const struct ask *ask = base->call->ask;
 	base->fault = store->ops->order_by_key(store, ask->drop, ask->buyer, ask->key, key_found, job, &base->error);
+	if (base->fault == 0)
+		base->fault = store_knows_since(store, &job->knows_since, &base->error);
+}
+
+/* A read model that was rebuilt from a snapshot does not know the keys of what was granted before. */
+static bool drop_is_older(const struct call *call, uint64_t sequence)
+{
+	struct drop_view drop;
+	const struct views *views = ledger_views(call->api->options.ledger);
+	return sequence > 1 &&
+	       (!views_drop(views, call->ask->answer.drop, call->now, &drop, 0, 0, NULL) || drop.created < sequence);
 }
 
 static void key_done(struct job *base)
 {
 	struct key_job *job = (struct key_job *)base;
 	struct call *call = base->call;
-	if (!job->found) {
+	if (!job->found && drop_is_older(call, job->knows_since)) {
+		call_refuse(
+		    call, "unknown_outcome",
+		    "The read model does not reach back to this drop's beginning, so it cannot say whether this key "
+		    "has an order.");
+	} else if (!job->found) {
 		call->ask->store_asked = true;
 		call_submit(call);
 	} else if (job->other) {

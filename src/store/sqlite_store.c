@@ -25,7 +25,7 @@
 #include "store/schema_sql.h"
 
 #define APPLICATION_ID 0x64696273 /* "dibs" */
-#define SCHEMA_VERSION 1          /* another one: the store is thrown away and rebuilt */
+#define SCHEMA_VERSION 2          /* another one: the store is thrown away and rebuilt */
 
 /* The writer's cache holds the pages that one transaction touches: random ones of the buyers' table (4 MiB for each
  * 200,000 orders) and the ends of the others. The WAL goes back into the file when nothing is written for a
