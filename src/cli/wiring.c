@@ -238,10 +238,6 @@ static int open_journal(struct wiring *wiring, uint64_t from, struct error *erro
 	if (rc == 0 && found->torn_tail)
 		log_line(LOG_WARN, "torn_tail_left_out", LOG_TEXT("where", found->torn_where),
 		         LOG_NUMBER("last_sequence", found->last_sequence));
-	if (rc == 0 && from > found->last_sequence + 1)
-		rc = error_set(error, FAULT_DAMAGED,
-		               "the newest snapshot is of record %llu, but the log ends at %llu: segments are missing",
-		               (unsigned long long)from - 1, (unsigned long long)found->last_sequence);
 	return rc;
 }
 
