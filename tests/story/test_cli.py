@@ -525,7 +525,9 @@ def test_a_damaged_snapshot_is_found_and_not_needed(server):
     told = json.loads(done.stdout)
     assert done.returncode == 1
     assert [promise["promise"] for promise in told["promises"] if not promise["holds"]] == ["P6"]
+    assert snapshot.exists()  # the audit only reads
     server.restart()
+    assert not snapshot.exists() and snapshot.with_suffix(".snap.bad").exists()  # no longer one of the two kept
     assert server.claim(server.drop(stock=1), "alice").status_code == 201
 
 
