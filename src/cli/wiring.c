@@ -27,6 +27,7 @@
 
 struct wiring {
 	const struct settings *settings;
+	void (*ready)(void);
 	struct net *net;
 	struct disk *disk;
 	struct core *core;
@@ -433,6 +434,7 @@ static int start_api(struct wiring *wiring, struct error *error)
 		return rc;
 	api_attach_net(api, wiring->net);
 	tell_batches(wiring, wiring->follower, api);
+	wiring->ready();
 	atomic_store_explicit(&wiring->api, api, memory_order_release);
 	for (uint32_t loop = 0; loop < wiring->loops; loop++)
 		net_wake(wiring->net, loop);
@@ -487,12 +489,13 @@ static int open_all(struct wiring *wiring, struct error *error)
 	return rc;
 }
 
-int wiring_open(const struct settings *settings, struct wiring **ret, struct error *error)
+int wiring_open(const struct settings *settings, void (*ready)(void), struct wiring **ret, struct error *error)
 {
 	struct wiring *wiring = calloc(1, sizeof *wiring);
 	if (!wiring)
 		return error_set(error, FAULT_MEMORY, "no memory for the server");
 	wiring->settings = settings;
+	wiring->ready = ready;
 	wiring->loops = loops_of(settings);
 	pthread_mutex_init(&wiring->batch_lock, NULL);
 	int rc = open_all(wiring, error);
