@@ -1,10 +1,14 @@
 /* serve: dibs serve, from the first line on stderr to the exit status. */
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log_line.h"
+#include "base/must.h"
 #include "cli/subcommands.h"
 #include "cli/wiring.h"
 
@@ -17,20 +21,62 @@ static void block(sigset_t *set)
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
-/* The log is safe at every moment, so that leaving in the middle of a stop loses nothing acknowledged. */
-static void leave_at_once(int signal_number)
+/* The log is safe at every moment, so that leaving in the middle of a start or a stop loses nothing acknowledged. */
+static _Noreturn void leave_at_once(int signal_number)
 {
 	_exit(128 + signal_number);
 }
 
-/* From now on the same signals end the process at once. */
-static void second_signal_leaves(const sigset_t *set)
+/* A thread of its own waits for signals: while the main one starts, which may take minutes, it cannot. */
+struct watch {
+	sigset_t signals;
+	_Atomic bool ready; /* clients may have heard so: from here on a stop is graceful */
+	_Atomic int stop_signal;
+	sem_t stop;
+};
+
+static struct watch watch;
+
+static int await_signal(void)
 {
-	struct sigaction leave = {.sa_handler = leave_at_once};
-	sigaction(SIGTERM, &leave, NULL);
-	sigaction(SIGINT, &leave, NULL);
-	sigaction(SIGHUP, &leave, NULL);
-	pthread_sigmask(SIG_UNBLOCK, set, NULL);
+	int signal_number;
+	must(sigwait(&watch.signals, &signal_number) == 0);
+	return signal_number;
+}
+
+/* During a start the first signal ends the process at once; afterwards the second one does. */
+static void *watch_main(void *context)
+{
+	int signal_number = await_signal();
+	if (!atomic_load(&watch.ready))
+		leave_at_once(signal_number);
+	atomic_store(&watch.stop_signal, signal_number);
+	sem_post(&watch.stop);
+	leave_at_once(await_signal());
+}
+
+static int watch_start(struct error *error)
+{
+	pthread_t thread;
+	block(&watch.signals);
+	sem_init(&watch.stop, 0, 0);
+	if (pthread_create(&thread, NULL, watch_main, NULL) != 0)
+		return error_set(error, FAULT_MEMORY, "the thread that waits for signals does not start");
+	pthread_setname_np(thread, "signals");
+	pthread_detach(thread);
+	return 0;
+}
+
+static void watch_ready(void)
+{
+	atomic_store(&watch.ready, true);
+}
+
+static int watch_wait(void)
+{
+	while (sem_wait(&watch.stop) != 0)
+		;
+	return atomic_load(&watch.stop_signal);
 }
 
 static void put_next(struct buf *out, const char *what, const struct settings *settings, uint16_t port)
@@ -79,22 +125,20 @@ SUBCOMMAND(serve_run)
 	static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
 	const struct settings *settings = &invocation->settings;
 	struct wiring *wiring;
-	sigset_t signals;
-	int signal_number;
 	int rc = settings_fit(settings, error);
 	if (rc < 0)
 		return rc;
 	log_level_set(levels[setting_number(settings, SETTING_LOG_LEVEL)]);
 	umask(0077); /* what a data directory holds is its owner's alone */
-	block(&signals);
-	rc = wiring_open(settings, &wiring, error);
+	rc = watch_start(error);
+	if (rc < 0)
+		return rc;
+	rc = wiring_open(settings, watch_ready, &wiring, error);
 	if (rc < 0)
 		leave(error);
 	tell_made(wiring, settings);
 	log_line(LOG_INFO, "serving", LOG_NUMBER("port", wiring_port(wiring)), LOG_TEXT("version", DIBS_VERSION));
-	sigwait(&signals, &signal_number);
-	second_signal_leaves(&signals);
-	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", signal_number));
+	log_line(LOG_INFO, "stopping", LOG_NUMBER("signal", watch_wait()));
 	wiring_stop(wiring);
 	log_line(LOG_INFO, "stopped", LOG_TEXT("version", DIBS_VERSION));
 	return 0;

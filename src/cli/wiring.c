@@ -27,6 +27,7 @@
 
 struct wiring {
 	const struct settings *settings;
+	void (*ready)(void);
 	struct net *net;
 	struct disk *disk;
 	struct core *core;
@@ -238,10 +239,6 @@ static int open_journal(struct wiring *wiring, uint64_t from, struct error *erro
 	if (rc == 0 && found->torn_tail)
 		log_line(LOG_WARN, "torn_tail_left_out", LOG_TEXT("where", found->torn_where),
 		         LOG_NUMBER("last_sequence", found->last_sequence));
-	if (rc == 0 && from > found->last_sequence + 1)
-		rc = error_set(error, FAULT_DAMAGED,
-		               "the newest snapshot is of record %llu, but the log ends at %llu: segments are missing",
-		               (unsigned long long)from - 1, (unsigned long long)found->last_sequence);
 	return rc;
 }
 
@@ -260,7 +257,9 @@ static int fold(struct wiring *wiring, struct error *error)
 	struct fold_progress progress;
 	uint64_t snapshot;
 	struct mono_ns begun = clock_mono(), loaded, opened;
-	int rc = follow_load_snapshot(wiring->disk, &limits, 0, &wiring->core, &snapshot, error);
+	int rc = disk_lock(wiring->disk, "lock", error); /* a damaged snapshot is set aside: that is the owner's to do */
+	if (rc == 0)
+		rc = follow_load_snapshot(wiring->disk, &limits, 0, &wiring->core, &snapshot, error);
 	loaded = clock_mono();
 	if (rc == 0)
 		rc = open_journal(wiring, snapshot + 1, error);
@@ -435,6 +434,7 @@ static int start_api(struct wiring *wiring, struct error *error)
 		return rc;
 	api_attach_net(api, wiring->net);
 	tell_batches(wiring, wiring->follower, api);
+	wiring->ready();
 	atomic_store_explicit(&wiring->api, api, memory_order_release);
 	for (uint32_t loop = 0; loop < wiring->loops; loop++)
 		net_wake(wiring->net, loop);
@@ -489,12 +489,13 @@ static int open_all(struct wiring *wiring, struct error *error)
 	return rc;
 }
 
-int wiring_open(const struct settings *settings, struct wiring **ret, struct error *error)
+int wiring_open(const struct settings *settings, void (*ready)(void), struct wiring **ret, struct error *error)
 {
 	struct wiring *wiring = calloc(1, sizeof *wiring);
 	if (!wiring)
 		return error_set(error, FAULT_MEMORY, "no memory for the server");
 	wiring->settings = settings;
+	wiring->ready = ready;
 	wiring->loops = loops_of(settings);
 	pthread_mutex_init(&wiring->batch_lock, NULL);
 	int rc = open_all(wiring, error);

@@ -24,7 +24,8 @@ struct wiring_made {
 	bool folder, admin_key, token_secret;
 };
 
-int wiring_open(const struct settings *settings, struct wiring **ret, struct error *error);
+/* ready: called once, before the first client can hear that the server is ready. */
+int wiring_open(const struct settings *settings, void (*ready)(void), struct wiring **ret, struct error *error);
 uint16_t wiring_port(const struct wiring *wiring);
 const struct wiring_made *wiring_made(const struct wiring *wiring);
 /* Graceful: /readyz 503, no new connections, what is under way ends, all is synced, a last snapshot, everything closed. */

@@ -20,7 +20,8 @@
 #include "store/store.h"
 
 /* Loads the newest snapshot that is sound and at or before `at_most` (0: any) into a fresh core. *ret_sequence 0: there
- * is none, the core is empty. A damaged snapshot is said and the older one taken. */
+ * is none, the core is empty. A damaged snapshot is said, set aside as "….snap.bad", and the older one taken: only for
+ * who holds the disk's lock. */
 int follow_load_snapshot(struct disk *disk, const struct core_limits *limits, uint64_t at_most, struct core **ret,
                          uint64_t *ret_sequence, struct error *error);
 

@@ -10,9 +10,13 @@
 #define PROGRESS_EVERY 65536 /* records between two calls of progress */
 #define UNUSABLE_SNAPSHOT 1  /* load_one: said, and the next older one is to be tried */
 
-static void say_unusable(uint64_t sequence, const struct error *error)
+/* A damaged one would count as one of the two kept, and drive out a sound one. What a newer program wrote, or what
+ * could not be read this time, may be sound: it stays. */
+static void leave_out(struct disk *disk, uint64_t sequence, const struct error *found)
 {
-	log_line(LOG_WARN, "snapshot_unusable", LOG_NUMBER("sequence", sequence), LOG_TEXT("reason", error->text));
+	bool set_aside = found->code == FAULT_DAMAGED && snapshot_set_aside(disk, sequence, NULL) == 0;
+	log_line(LOG_WARN, "snapshot_unusable", LOG_NUMBER("sequence", sequence), LOG_TEXT("reason", found->text),
+	         LOG_TEXT("set_aside_as", set_aside ? ".snap.bad" : ""));
 }
 
 /* A pool that is too small, or no memory, is the same with the older one. */
@@ -51,7 +55,7 @@ static int load_one(struct disk *disk, const struct core_limits *limits, uint64_
 	}
 	core_free(core);
 	if (is_the_snapshots(rc)) {
-		say_unusable(sequence, &found);
+		leave_out(disk, sequence, &found);
 		return UNUSABLE_SNAPSHOT;
 	}
 	return error_set(error, rc, "%s", found.text);

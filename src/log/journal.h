@@ -46,7 +46,8 @@ struct journal_recovery {
 /* Opens (and makes) the journal in disk's folder "log", after locking "lock". Recovers: FAULT_DAMAGED where
  * acknowledged data is not as written (the message says which segment, offset and sequence); FAULT_VERSION for a newer
  * format; FAULT_LOCKED. from: the first sequence that will be asked for by cursors (segments wholly before it need
- * only a sound header); 1 reads and verifies everything. */
+ * only a sound header); 1 reads and verifies everything. Opened for writing, a log that begins behind `from`, or ends
+ * before the record before it, is FAULT_DAMAGED, and is left as it is. */
 int journal_open(struct disk *disk, const struct journal_options *options, uint64_t from, struct log **ret,
                  struct journal_recovery *ret_recovery, struct error *error);
 

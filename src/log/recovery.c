@@ -10,6 +10,8 @@
  * The new segment begins with the tail's first sequence, and the old one thereby ends before it; if nothing of the old
  * one is kept, the new one takes its name and its place. A crash at any moment of this leaves either the old last
  * segment or the new one, and both lead here again.
+ *
+ * Nothing is written before it is known that the log holds what will be asked for (check_reach).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -328,6 +330,24 @@ static int find_and_walk_again(struct journal *journal, uint64_t from, struct wa
 	return fault ? error_set(error, fault, "%s", missed.text) : 0;
 }
 
+/* The log must hold what will be asked for. A start that finds otherwise leaves the disk as it is: whoever puts the
+ * missing segments back then finds everything where it was. */
+static int check_reach(const struct journal *journal, uint64_t from, const struct place *end, struct error *error)
+{
+	if (journal->segment_count > 0 && journal->segments[0]->first > from)
+		return error_set(error, FAULT_DAMAGED,
+		                 "records %" PRIu64 " to %" PRIu64 " are missing: the log begins at record %" PRIu64
+		                 "; put their segments back from %s/ into %s/, nothing was changed",
+		                 from, journal->segments[0]->first - 1, journal->segments[0]->first, ARCHIVE_FOLDER,
+		                 SEGMENT_FOLDER);
+	if (from > end->next)
+		return error_set(error, FAULT_DAMAGED,
+		                 "the newest snapshot is of record %" PRIu64 ", but the log ends at %" PRIu64
+		                 ": segments are missing; nothing was changed",
+		                 from - 1, end->next - 1);
+	return 0;
+}
+
 int journal_recover(struct journal *journal, uint64_t from, struct journal_recovery *ret, struct error *error)
 {
 	struct walk walk;
@@ -336,8 +356,11 @@ int journal_recover(struct journal *journal, uint64_t from, struct journal_recov
 	if (fault)
 		return fault;
 	struct place end = walk.at;
-	report(journal, &walk, &end, ret);
-	if (!journal->read_only) {
+	if (!journal->read_only)
+		fault = check_reach(journal, from, &end, error);
+	if (!fault)
+		report(journal, &walk, &end, ret);
+	if (!fault && !journal->read_only) {
 		fault = make_segment(journal, &walk, error);
 		memcpy(ret->last_batch_hash, journal->hash, BLAKE_SIZE);
 		ret->segments = journal->segment_count;

@@ -20,6 +20,7 @@
 
 #define SEGMENT_VERSION 1
 #define SEGMENT_FOLDER "log"
+#define ARCHIVE_FOLDER "archive"
 #define SEGMENT_BLANK "log/next.tmp" /* the one that is made ahead, before it has a name */
 #define SEGMENT_NAME_SIZE 48
 #define SEGMENT_MARK_EVERY 65536

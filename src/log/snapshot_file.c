@@ -268,6 +268,15 @@ int snapshot_commit(struct snapshot_writer *writer, struct error *error)
 	return drop_old(disk, error);
 }
 
+int snapshot_set_aside(struct disk *disk, uint64_t sequence, struct error *error)
+{
+	char from[NAME_SIZE], to[NAME_SIZE];
+	name_of(from, sequence, "");
+	name_of(to, sequence, ".bad");
+	int fault = disk_rename(disk, from, to, error);
+	return fault ? fault : disk_sync_folder(disk, FOLDER, error);
+}
+
 /* ---- reading ---- */
 
 struct snapshot_reader {

@@ -31,6 +31,10 @@ void snapshot_abandon(struct snapshot_writer *writer);
 /* Sequences of the snapshots there are, oldest first; returns how many (at most max). */
 int snapshot_list(struct disk *disk, uint64_t *ret, int max, struct error *error);
 
+/* One that was found damaged becomes "….snap.bad", so that it is not one of the two that are kept. Only for who holds
+ * the lock. */
+int snapshot_set_aside(struct disk *disk, uint64_t sequence, struct error *error);
+
 struct snapshot_reader;
 /* Checks header and length; the CRC when the last byte of the content is read. */
 int snapshot_open(struct disk *disk, uint64_t sequence, struct snapshot_reader **ret, struct wall_ms *ret_time,

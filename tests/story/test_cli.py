@@ -291,6 +291,21 @@ def test_a_second_signal_ends_it_at_once(make_server):
     server.audit()
 
 
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_start_at_once(make_server, tmp_path, which):
+    """A start may fold for minutes. This one stands still: it reads its admin key from a pipe that nobody writes to."""
+    data = tmp_path / "data"
+    data.mkdir(0o700)
+    os.mkfifo(data / "admin.key", 0o600)
+    process = subprocess.Popen([DIBS, "serve", "--data", str(data), "--listen", "127.0.0.1:0", "--segment-size", "4MiB"],
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(), text=True)
+    assert any('"folded"' in line for line in process.stderr)
+    process.send_signal(which)
+    assert process.wait(10) == 128 + which
+    (data / "admin.key").unlink()
+    assert make_server(data=data).stop() == 0
+
+
 def test_a_second_process_on_the_same_directory_is_refused(server):
     status, message = serve("--data", server.data)
     assert status == 1 and "serve" in message
@@ -525,7 +540,9 @@ def test_a_damaged_snapshot_is_found_and_not_needed(server):
     told = json.loads(done.stdout)
     assert done.returncode == 1
     assert [promise["promise"] for promise in told["promises"] if not promise["holds"]] == ["P6"]
+    assert snapshot.exists()  # the audit only reads
     server.restart()
+    assert not snapshot.exists() and snapshot.with_suffix(".snap.bad").exists()  # no longer one of the two kept
     assert server.claim(server.drop(stock=1), "alice").status_code == 201
 
 

@@ -135,10 +135,54 @@ static void a_damaged_one_is_said_and_the_older_one_taken(void **state)
 	listen_begin();
 	core = load(&stage, 0, 0);
 	said = listen_end();
-	assert_non_null(strstr(said, "\"sequence\":400"));
+	assert_null(strstr(said, "\"sequence\":400")); /* it was set aside */
 	assert_non_null(strstr(said, "\"sequence\":200"));
 	core_free(core);
 	free(said);
+	stage_close(&stage);
+}
+
+/* A damaged snapshot counted as one of the two that are kept: the next one drove out the sound one, the segments before
+ * "the older one" were archived away, and were the next one damaged too, nothing sound was left. */
+static void a_damaged_one_is_none_of_the_two_kept(void **state)
+{
+	struct stage stage = stage_open();
+	struct error error;
+	uint64_t there[4];
+	shop_trade(&stage.shop, 500, 3);
+	save_at(&stage, 200);
+	save_at(&stage, 400);
+	spoil(&stage, 400);
+	listen_begin();
+	core_free(load(&stage, 0, 200));
+	char *said = listen_end();
+	assert_non_null(strstr(said, "\"set_aside_as\":\".snap.bad\""));
+	free(said);
+	assert_int_equal(snapshot_list(stage.disk, there, 4, &error), 1);
+	save_at(&stage, 450);
+	assert_int_equal(snapshot_list(stage.disk, there, 4, &error), 2);
+	assert_int_equal(there[0], 200);
+	assert_int_equal(there[1], 450);
+	stage_close(&stage);
+}
+
+static void one_of_a_newer_program_stays(void **state)
+{
+	struct stage stage = stage_open();
+	struct error error;
+	uint64_t there[4];
+	char name[64];
+	shop_trade(&stage.shop, 500, 3);
+	save_at(&stage, 400);
+	snprintf(name, sizeof name, "snapshots/%020d.snap", 400);
+	assert_true(disk_memory_corrupt(stage.disk, name, 8, 0x40)); /* its version */
+	listen_begin();
+	core_free(load(&stage, 0, 0));
+	char *said = listen_end();
+	assert_non_null(strstr(said, "use a newer dibs"));
+	assert_non_null(strstr(said, "\"set_aside_as\":\"\""));
+	free(said);
+	assert_int_equal(snapshot_list(stage.disk, there, 4, &error), 1);
 	stage_close(&stage);
 }
 
@@ -377,6 +421,8 @@ int main(void)
 	    cmocka_unit_test(without_a_snapshot_the_core_is_empty),
 	    cmocka_unit_test(the_newest_at_or_before_is_taken),
 	    cmocka_unit_test(a_damaged_one_is_said_and_the_older_one_taken),
+	    cmocka_unit_test(a_damaged_one_is_none_of_the_two_kept),
+	    cmocka_unit_test(one_of_a_newer_program_stays),
 	    cmocka_unit_test(pools_that_are_too_small_are_named),
 	    cmocka_unit_test(records_of_all_sizes_fold_in_their_order),
 	    cmocka_unit_test(a_long_fold_tells_how_far_it_is),

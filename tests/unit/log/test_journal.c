@@ -247,8 +247,9 @@ static void old_segments_are_archived(void **state)
 	assert_int_equal(journal_archive(log, last + 1000, false, &error), 4); /* never the last one */
 	disk = kill_it(log, disk);
 
+	struct journal_options options = by_hand();
 	struct journal_recovery recovery;
-	log = open_journal(disk, &recovery);
+	assert_int_equal(journal_open(disk, &options, 99, &log, &recovery, &error), 0);
 	assert_int_equal(recovery.first_sequence, 99);
 	assert_int_equal(recovery.last_sequence, last);
 	assert_int_equal(log_cursor_open(log, 98, &cursor, &error), FAULT_NOT_FOUND);

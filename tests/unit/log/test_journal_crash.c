@@ -111,7 +111,7 @@ static void live(struct world *world)
 	struct journal_recovery recovery;
 	struct error error = {0};
 	world->life++;
-	int fault = journal_open(world->disk, &options, 1, &world->log, &recovery, &error);
+	int fault = journal_open(world->disk, &options, world->archived + 1, &world->log, &recovery, &error);
 	if (fault == FAULT_IO)
 		return; /* the power went while it recovered */
 	if (fault)

@@ -5,6 +5,7 @@
 #include "log/segment.h"
 #include "play.h"
 
+#define LISTING_SIZE 2048
 #define FIRST_SEGMENT "log/00000000000000000001.seg"
 
 /* ---- failed writes and syncs are final ---- */
@@ -234,6 +235,68 @@ static void a_missing_segment_is_noticed(void **state)
 	expect_refusal(disk, 1, FAULT_DAMAGED, "a segment between records 1 and 29 is missing");
 	expect_refusal(disk, 45, FAULT_DAMAGED, "a segment between records 1 and 29 is missing");
 	disk_done(disk);
+}
+
+static void note_file(void *context, const char *name, uint64_t size)
+{
+	char *listed = context;
+	size_t used = strlen(listed);
+	snprintf(listed + used, LISTING_SIZE - used, "%s %llu\n", name, (unsigned long long)size);
+}
+
+static void list_log(struct disk *disk, char ret[LISTING_SIZE])
+{
+	struct error error;
+	ret[0] = '\0';
+	assert_int_equal(disk_list(disk, "log", note_file, ret, &error), 0);
+}
+
+/* An operator had moved the newest segment to another disk for a while. The start refused, as it must, but it had cut
+ * the segment before and begun a new one in the place of what was away, so that putting it back did not mend it. */
+static void a_start_that_lacks_the_end_changes_nothing(void **state)
+{
+	struct disk *disk = many_segments(50);
+	struct error error;
+	char before[LISTING_SIZE], after[LISTING_SIZE];
+	assert_int_equal(disk_rename(disk, "log/00000000000000000043.seg", "away", &error), 0);
+	list_log(disk, before);
+	expect_refusal(disk, 51, FAULT_DAMAGED, "the newest snapshot is of record 50, but the log ends at 42");
+	list_log(disk, after);
+	assert_string_equal(before, after);
+	assert_int_equal(disk_rename(disk, "away", "log/00000000000000000043.seg", &error), 0);
+	expect_start(disk, 50);
+}
+
+/* Nor when the whole folder is empty, where a new log would begin. From 1 it does. */
+static void an_empty_log_behind_a_snapshot_is_refused(void **state)
+{
+	struct disk *disk = disk_memory_new();
+	char after[LISTING_SIZE];
+	expect_refusal(disk, 51, FAULT_DAMAGED, "the log ends at 0");
+	list_log(disk, after);
+	assert_string_equal(after, "");
+	expect_start(disk, 0);
+}
+
+/* Snapshots that the archived segments lead to are gone: the state cannot be told, and that is damage, not "not found". */
+static void a_start_that_lacks_the_beginning_changes_nothing(void **state)
+{
+	struct disk *disk = many_segments(50);
+	struct journal_options options = by_hand();
+	struct error error;
+	struct log *log;
+	char before[LISTING_SIZE], after[LISTING_SIZE];
+	assert_int_equal(disk_rename(disk, FIRST_SEGMENT, "away", &error), 0);
+	list_log(disk, before);
+	expect_refusal(disk, 1, FAULT_DAMAGED, "records 1 to 14 are missing");
+	expect_refusal(disk, 14, FAULT_DAMAGED, "put their segments back from archive/ into log/");
+	list_log(disk, after);
+	assert_string_equal(before, after);
+	assert_int_equal(journal_open(disk, &options, 15, &log, NULL, &error), 0);
+	expect_records(log, 15, 50, 1);
+	log_close(log);
+	assert_int_equal(disk_rename(disk, "away", FIRST_SEGMENT, &error), 0);
+	expect_start(disk, 50);
 }
 
 static void a_cut_off_segment_is_noticed(void **state)
@@ -489,6 +552,9 @@ int main(void)
 	    cmocka_unit_test(a_carried_tail_is_acknowledged),
 	    cmocka_unit_test(an_old_segment_is_verified_only_when_needed),
 	    cmocka_unit_test(a_missing_segment_is_noticed),
+	    cmocka_unit_test(a_start_that_lacks_the_end_changes_nothing),
+	    cmocka_unit_test(an_empty_log_behind_a_snapshot_is_refused),
+	    cmocka_unit_test(a_start_that_lacks_the_beginning_changes_nothing),
 	    cmocka_unit_test(a_cut_off_segment_is_noticed),
 	    cmocka_unit_test(an_exchanged_record_breaks_the_chain),
 	    cmocka_unit_test(the_chain_runs_across_segments),
