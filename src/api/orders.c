@@ -36,7 +36,8 @@ struct order_job {
 	struct job job;
 	bool found, foreign; /* there is such an order; it is another buyer's */
 	enum order_status status;
-	bool same_payment;
+	bool same_payment, unpaid;
+	bool recorded;        /* left: the log has this payment now, and the rows say what it came to */
 	bool refund_known;    /* left: this payment is recorded as due back already */
 	uint64_t knows_since; /* left: what was granted before this sequence the read model does not know whole */
 	uint8_t buyer_size;
@@ -148,6 +149,7 @@ static void left_found(void *context, const struct store_order *order)
 	    call->principal.caller == CALLER_BUYER && !text_is(order->buyer, principal_name(&call->principal));
 	job->status = order->status;
 	job->same_payment = text_is(order->payment_ref, call->ask->payment_ref);
+	job->unpaid = order->payment_ref.size == 0 && order->hold_until.ms == WALL_NEVER.ms;
 	render_order(&job->job.body, call->api->options.log_number, order);
 }
 
@@ -169,35 +171,55 @@ static void left_work(struct job *base)
 		base->fault = store->ops->refunds(store, ask->order, refund_found, base, &base->error);
 }
 
-/* What repeating the request gets, now that the order has ended for good. */
+/* DONE: it is the order's first payment. A row of before whole_from need not have the payment that there was. */
+static enum verdict left_confirmed(const struct order_job *job)
+{
+	bool whole = job->job.call->ask->order >= job->knows_since;
+	if (job->status == ORDER_COMPLETED && job->same_payment)
+		return VERDICT_SAME;
+	if (job->status == ORDER_COMPLETED && job->unpaid && whole && !job->refund_known)
+		return VERDICT_DONE;
+	return VERDICT_REFUND_DUE;
+}
+
+/* What the request gets, now that the order has ended for good. */
 static enum verdict left_verdict(const struct order_job *job)
 {
-	switch (job->job.call->ask->kind) {
-	case ASK_CONFIRM:
-		return job->status == ORDER_COMPLETED && job->same_payment ? VERDICT_SAME : VERDICT_REFUND_DUE;
-	case ASK_CANCEL:
+	enum ask_kind kind = job->job.call->ask->kind;
+	bool before = !job->found && job->job.call->ask->order < job->knows_since;
+	if (before && kind == ASK_CONFIRM)
+		return VERDICT_REFUND_DUE; /* whatever it was, a payment for it is recorded */
+	if (!job->found || job->foreign)
+		return VERDICT_UNKNOWN_ORDER;
+	if (kind == ASK_CONFIRM)
+		return left_confirmed(job);
+	if (kind == ASK_CANCEL)
 		return job->status == ORDER_CANCELED ? VERDICT_SAME : VERDICT_WRONG_STATE;
-	default:
-		return VERDICT_FOUND;
+	return VERDICT_FOUND;
+}
+
+/* Into the log; then the rows are read again, and say what it came to: of two first payments, the log has one first. */
+static void record_payment(struct call *call, const struct order_job *job)
+{
+	if (job->recorded) {
+		call_refuse(call, "overloaded", "The payment is recorded; the read model has been renewed. Ask again.");
+		return;
 	}
+	call->ask->store_asked = true;
+	call->ask->unpaid = call->ask->answer.verdict == VERDICT_DONE;
+	call_submit(call);
 }
 
 static void left_done(struct job *base)
 {
 	struct order_job *job = (struct order_job *)base;
 	struct call *call = base->call;
-	bool mine = job->found && !job->foreign;
-	/* Granted before the read model begins: whatever it was, a payment for it is recorded. */
-	bool before = !job->found && call->ask->order < job->knows_since;
-	call->ask->answer.verdict = mine ? left_verdict(job) : VERDICT_UNKNOWN_ORDER;
-	if (before && call->ask->kind == ASK_CONFIRM)
-		call->ask->answer.verdict = VERDICT_REFUND_DUE;
-	if (call->ask->answer.verdict == VERDICT_REFUND_DUE && !job->refund_known) {
-		call->ask->store_asked = true; /* recorded first, then answered */
-		call_submit(call);
+	enum verdict verdict = call->ask->answer.verdict = left_verdict(job);
+	if (verdict == VERDICT_DONE || (verdict == VERDICT_REFUND_DUE && !job->refund_known)) {
+		record_payment(call, job);
 		return;
 	}
-	if (verdict_row(call->ask->answer.verdict)->status != 200) {
+	if (verdict_row(verdict)->status != 200) {
 		call_refusal(call, call->ask);
 		return;
 	}
@@ -211,6 +233,7 @@ static void ask_store(struct call *call)
 	if (!job)
 		return;
 	job->job.position = call->ask->answer.basis;
+	job->recorded = call->ask->store_asked;
 	call_read(call, &job->job);
 }
 
@@ -218,7 +241,8 @@ static void ask_store(struct call *call)
 
 static void order_answered(struct call *call, struct ask *ask)
 {
-	if (ask->answer.left && !ask->store_asked)
+	bool first_payment = ask->store_asked && ask->answer.verdict == VERDICT_DONE && !ask->answer.has_order;
+	if ((ask->answer.left && !ask->store_asked) || first_payment)
 		ask_store(call);
 	else if (verdict_row(ask->answer.verdict)->status < 300 && ask->answer.has_order)
 		reply_with_buyer(call);

@@ -416,6 +416,18 @@ static void completed(struct book *book, struct book_order *order, uint64_t sequ
 	end_order(book, order, ORDER_COMPLETED, sequence, now);
 }
 
+/* Sold at once, and gone from the core: the first payment is its own; the read model makes others refunds. */
+static void paid_later(struct book *book, struct book_order *order, uint64_t sequence, const struct command *command)
+{
+	findings_check(book->findings, PROMISE_5, order->left && book->drops[order->drop].hold_ms == 0, sequence,
+	               "the order of record %llu was paid as if it had been sold at once and had left",
+	               (unsigned long long)order->sequence);
+	if (order->changed)
+		return;
+	order->payment = book_text(book, command->order.payment_ref);
+	order->changed = sequence;
+}
+
 static void ended(struct book *book, struct book_order *order, enum order_change change, uint64_t sequence, int64_t now)
 {
 	struct book_totals *totals = &book->drops[order->drop].totals;
@@ -473,6 +485,8 @@ static void order_changed(void *context, enum order_change change, uint64_t numb
 		findings_check(book->findings, PROMISE_5, order->status != ORDER_PENDING && !order->left, sequence,
 		               "the order of record %llu leaves before its end, or twice", (unsigned long long)number);
 		order->left = 1;
+	} else if (change == CHANGE_PAID_LATER) {
+		paid_later(book, order, sequence, command);
 	} else if (change != CHANGE_REFUND_DUE) {
 		ended(book, order, change, sequence, time.ms);
 	}

@@ -80,6 +80,16 @@ static void apply_confirm(struct core *core, uint32_t index, uint64_t sequence, 
 	core_tell_order(core, change, order->sequence, sequence, time, command);
 }
 
+/* Its asker knows it from the store: of the state, nothing changes. */
+static void apply_left(struct core *core, uint64_t sequence, int64_t time, const struct command *command,
+                       struct outcome *ret)
+{
+	enum order_change change = ret->verdict == VERDICT_DONE ? CHANGE_PAID_LATER : CHANGE_REFUND_DUE;
+	core_mix(core, payment_digest(core, command->order.payment_ref), change);
+	core_tell_order(core, change, command->order.order, sequence, time, command);
+	ret->basis = sequence;
+}
+
 static void apply_order(struct core *core, uint64_t sequence, int64_t time, const struct command *command,
                         struct outcome *ret)
 {
@@ -88,9 +98,7 @@ static void apply_order(struct core *core, uint64_t sequence, int64_t time, cons
 		return;
 	uint32_t index = core->touched_order = order_find(core, command->order.order);
 	if (index == NO_ORDER) {
-		core_mix(core, payment_digest(core, command->order.payment_ref), CHANGE_REFUND_DUE);
-		core_tell_order(core, CHANGE_REFUND_DUE, command->order.order, sequence, time, command);
-		ret->basis = sequence;
+		apply_left(core, sequence, time, command, ret);
 		return;
 	}
 	const struct drop *drop = &core->drops[ret->drop];

@@ -121,7 +121,7 @@ static void write_drop_command(struct writer *writer, const struct command *comm
 static void write_confirm(struct writer *writer, const struct command *command)
 {
 	write_text(writer, command->order.payment_ref);
-	write_u8(writer, command->order.left);
+	write_u8(writer, (uint8_t)command->order.left);
 }
 
 static void write_api_key(struct writer *writer, const struct command *command)
@@ -413,9 +413,9 @@ static void read_order_command(struct reader *reader, struct command *command)
 		return;
 	command->order.payment_ref = read_visible(reader, PAYMENT_REF_SIZE_MAX, false);
 	uint8_t left = *take(reader, 1);
-	if (left > 1)
-		wrong(reader, "a mark is neither set nor not");
-	command->order.left = left;
+	if (left >= LEFT_COUNT)
+		wrong(reader, "an order has left in a way that is not known");
+	command->order.left = (enum order_left)left;
 }
 
 /* False: a kind that this program does not know. */

@@ -52,6 +52,14 @@ enum command_kind {
 	COMMAND_KEY_REVOKE = 19,
 };
 
+/* CONFIRM: what its asker, who has asked the store, knows of an order that has left the core. Stands in the log. */
+enum order_left {
+	LEFT_NOT = 0,
+	LEFT_ENDED = 1,  /* the payment is to be refunded */
+	LEFT_UNPAID = 2, /* sold at once, and without a payment: the first one is the order's, others are refunds */
+	LEFT_COUNT
+};
+
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_SHOP, ROLE_ADMIN };
 
 struct claim_line {
@@ -124,7 +132,7 @@ struct command {
 		struct {
 			uint64_t order;          /* sequence of its grant */
 			struct text payment_ref; /* CONFIRM */
-			bool left;               /* CONFIRM: its asker knows of an order that has left the core */
+			enum order_left left;    /* CONFIRM */
 		} order;                         /* CONFIRM, CANCEL */
 		struct {
 			struct text id, name;

@@ -75,7 +75,15 @@ void core_prefetch(const struct core *core, struct command *command);
 
 struct order_view;
 struct drop_view;
-enum order_change { CHANGE_GRANTED, CHANGE_COMPLETED, CHANGE_CANCELED, CHANGE_EXPIRED, CHANGE_LEFT, CHANGE_REFUND_DUE };
+enum order_change {
+	CHANGE_GRANTED,
+	CHANGE_COMPLETED,
+	CHANGE_CANCELED,
+	CHANGE_EXPIRED,
+	CHANGE_LEFT,
+	CHANGE_REFUND_DUE, /* the order may have left the core */
+	CHANGE_PAID_LATER  /* sold at once, and has left the core: the first payment is its own, others are refunds */
+};
 
 struct core_listener {
 	void *context;

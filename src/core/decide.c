@@ -224,7 +224,9 @@ static void decide_order(const struct core *core, int64_t now, const struct comm
 		/* A payment that arrives is recorded, always: also for an order that only the store still knows. */
 		bool left = command->kind == COMMAND_CONFIRM && command->order.left &&
 		            command->order.order <= core->heart.sequence;
-		ret->verdict = left ? VERDICT_REFUND_DUE : VERDICT_UNKNOWN_ORDER;
+		ret->verdict = !left                                ? VERDICT_UNKNOWN_ORDER
+		               : command->order.left == LEFT_UNPAID ? VERDICT_DONE
+		                                                    : VERDICT_REFUND_DUE;
 		ret->certain = !left;
 		ret->order = left ? command->order.order : 0;
 		ret->basis = core->heart.sequence;

@@ -7,7 +7,7 @@
 
 #define FIRST_CAPACITY 256
 
-enum change_kind { PUT_DROP, PUT_ORDER, END_ORDER, PUT_REFUND };
+enum change_kind { PUT_DROP, PUT_ORDER, END_ORDER, PUT_REFUND, PUT_PAYMENT };
 
 #define CHANGES_A_REST 64 /* a quarter of a millisecond of work (base/pace.h) */
 
@@ -136,15 +136,25 @@ void batch_end_order(struct batch *batch, uint64_t order, enum order_status stat
 	add_change(batch, &change);
 }
 
+static void add_payment(struct batch *batch, enum change_kind kind, const struct store_refund *payment)
+{
+	struct batch_change change = {.kind = kind,
+	                              .order = payment->order,
+	                              .sequence = payment->sequence,
+	                              .created_at = payment->time,
+	                              .text_at = batch->texts.size};
+	change.ref_size = add_text(batch, payment->payment_ref);
+	add_change(batch, &change);
+}
+
 void batch_put_refund(struct batch *batch, const struct store_refund *refund)
 {
-	struct batch_change change = {.kind = PUT_REFUND,
-	                              .order = refund->order,
-	                              .sequence = refund->sequence,
-	                              .created_at = refund->time,
-	                              .text_at = batch->texts.size};
-	change.ref_size = add_text(batch, refund->payment_ref);
-	add_change(batch, &change);
+	add_payment(batch, PUT_REFUND, refund);
+}
+
+void batch_put_payment(struct batch *batch, const struct store_refund *payment)
+{
+	add_payment(batch, PUT_PAYMENT, payment);
 }
 
 struct store_second *batch_second(struct batch *batch, uint32_t drop, struct wall_ms time)
@@ -196,6 +206,18 @@ static int write_order(const struct batch *batch, const struct batch_change *cha
 	return store->ops->put_order(store, &order, error);
 }
 
+static int write_payment(const struct batch *batch, const struct batch_change *change, struct store *store,
+                         struct error *error)
+{
+	size_t at = change->text_at;
+	const struct store_refund payment = {.sequence = change->sequence,
+	                                     .order = change->order,
+	                                     .payment_ref = next_text(batch, &at, change->ref_size),
+	                                     .time = change->created_at};
+	return change->kind == PUT_REFUND ? store->ops->put_refund(store, &payment, error)
+	                                  : store->ops->put_payment(store, &payment, error);
+}
+
 static int write_change(const struct batch *batch, const struct batch_change *change, struct store *store,
                         struct error *error)
 {
@@ -212,13 +234,7 @@ static int write_change(const struct batch *batch, const struct batch_change *ch
 		return store->ops->end_order(store, change->order, change->status, change->ended_at,
 		                             next_text(batch, &at, change->ref_size), error);
 	default:
-		return store->ops->put_refund(
-		    store,
-		    &(struct store_refund){.sequence = change->sequence,
-		                           .order = change->order,
-		                           .payment_ref = next_text(batch, &at, change->ref_size),
-		                           .time = change->created_at},
-		    error);
+		return write_payment(batch, change, store, error);
 	}
 }
 

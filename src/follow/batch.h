@@ -40,6 +40,7 @@ void batch_put_order(struct batch *batch, const struct store_order *order);
 void batch_end_order(struct batch *batch, uint64_t order, enum order_status status, struct wall_ms ended_at,
                      struct text payment_ref);
 void batch_put_refund(struct batch *batch, const struct store_refund *refund);
+void batch_put_payment(struct batch *batch, const struct store_refund *payment);
 /* The second of the drop that has this time, to be added to; NULL when memory ran out. Times do not go back. */
 struct store_second *batch_second(struct batch *batch, uint32_t drop, struct wall_ms time);
 

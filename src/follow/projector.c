@@ -58,14 +58,17 @@ static void granted(struct projector *self, const struct order_view *view, const
 	self->orders++;
 }
 
-static void refund_due(struct projector *self, uint64_t order, uint64_t sequence, struct wall_ms time,
-                       const struct command *command)
+/* Which order it is for need not be in the core any more. */
+static void paid_late(struct projector *self, enum order_change change, uint64_t order, uint64_t sequence,
+                      struct wall_ms time, const struct command *command)
 {
 	must(command && command->kind == COMMAND_CONFIRM);
-	batch_put_refund(&self->batch, &(struct store_refund){.sequence = sequence,
-	                                                      .order = order,
-	                                                      .payment_ref = command->order.payment_ref,
-	                                                      .time = time});
+	const struct store_refund payment = {
+	    .sequence = sequence, .order = order, .payment_ref = command->order.payment_ref, .time = time};
+	if (change == CHANGE_REFUND_DUE)
+		batch_put_refund(&self->batch, &payment);
+	else
+		batch_put_payment(&self->batch, &payment);
 }
 
 /* An order that was sold at once was completed when it was granted; its payment comes later and counts no more. */
@@ -98,8 +101,8 @@ static void order_changed(void *context, enum order_change change, uint64_t orde
 	struct text payment_ref = TEXT_NONE;
 	if (change == CHANGE_LEFT)
 		return; /* it stays in the store */
-	if (change == CHANGE_REFUND_DUE) {
-		refund_due(self, order, sequence, time, command);
+	if (change == CHANGE_REFUND_DUE || change == CHANGE_PAID_LATER) {
+		paid_late(self, change, order, sequence, time, command);
 		return;
 	}
 	must(core_order_view(self->core, order, time, &view));

@@ -80,6 +80,7 @@ struct ask {
 	bool
 	    store_asked; /* claim: the store does not know the key: decide; confirm: the store knows the order, which has
 	                      left the core: record the payment */
+	bool unpaid;     /* confirm, store_asked: it was sold at once, and the store knows no payment for it */
 	uint32_t line_count;
 	struct ask_line line[LINES_MAX];
 	int64_t restock;

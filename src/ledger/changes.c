@@ -123,7 +123,8 @@ static void order_changed(void *context, enum order_change change, uint64_t orde
 	}
 	struct order_view view;
 	if (!core_order_view(changes->core, order, time, &view)) {
-		must(change == CHANGE_REFUND_DUE); /* paid after it had left: nothing that is shown has changed */
+		/* paid after it had left: nothing that is shown has changed */
+		must(change == CHANGE_REFUND_DUE || change == CHANGE_PAID_LATER);
 		return;
 	}
 	if (change == CHANGE_LEFT)

@@ -83,7 +83,7 @@ bool command_of_ask(const struct ledger *ledger, const struct ask *ask, struct c
 	case ASK_CANCEL:
 		ret->order.order = ask->order;
 		ret->order.payment_ref = ask->payment_ref;
-		ret->order.left = ask->store_asked;
+		ret->order.left = !ask->store_asked ? LEFT_NOT : ask->unpaid ? LEFT_UNPAID : LEFT_ENDED;
 		break;
 	case ASK_DROP_CREATE:
 		ret->create = *ask->spec;

@@ -53,6 +53,9 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
     [WRITE_END] = "UPDATE orders SET status = ?2, ended_at = ?3,"
 		  " payment_ref = CASE ?4 WHEN '' THEN payment_ref ELSE ?4 END WHERE sequence = ?1",
     [WRITE_REFUND] = "INSERT INTO refunds VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    [WRITE_FIRST_PAYMENT] = "UPDATE orders SET payment_ref = ?3 WHERE sequence = ?1 AND payment_ref = ''",
+    [WRITE_OTHER_PAYMENT] = "INSERT INTO refunds SELECT ?1, ?2, ?3, ?4 FROM orders"
+			    " WHERE sequence = ?1 AND payment_ref <> ?3 ON CONFLICT DO NOTHING",
     [WRITE_SECOND] = "INSERT INTO seconds VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
 		     " granted = granted + excluded.granted, completed = completed + excluded.completed,"
 		     " canceled = canceled + excluded.canceled, expired = expired + excluded.expired",

@@ -255,6 +255,7 @@ static const struct store_ops sqlite_ops = {
     .put_order = sqlite_put_order,
     .end_order = sqlite_end_order,
     .put_refund = sqlite_put_refund,
+    .put_payment = sqlite_put_payment,
     .add_second = sqlite_add_second,
     .put_mark = sqlite_put_mark,
     .commit = sqlite_commit,

@@ -59,6 +59,7 @@ int sqlite_put_order(struct store *store, const struct store_order *order, struc
 int sqlite_end_order(struct store *store, uint64_t sequence, enum order_status status, struct wall_ms ended_at,
                      struct text payment_ref, struct error *error);
 int sqlite_put_refund(struct store *store, const struct store_refund *refund, struct error *error);
+int sqlite_put_payment(struct store *store, const struct store_refund *payment, struct error *error);
 int sqlite_add_second(struct store *store, const struct store_second *second, struct error *error);
 int sqlite_put_mark(struct store *store, enum store_mark mark, uint64_t value, struct error *error);
 int sqlite_commit(struct store *store, uint64_t position, struct wall_ms as_of, struct error *error);

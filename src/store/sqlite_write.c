@@ -109,17 +109,33 @@ int sqlite_end_order(struct store *store, uint64_t sequence, enum order_status s
 	return rc;
 }
 
-int sqlite_put_refund(struct store *store, const struct store_refund *refund, struct error *error)
+static int put_late(struct store *store, enum sqlite_write number, const struct store_refund *payment, const char *what,
+                    struct error *error)
 {
 	struct sqlite3_stmt *statement = NULL;
-	int rc = writing(store, WRITE_REFUND, &statement, error);
+	int rc = writing(store, number, &statement, error);
 	if (rc < 0)
 		return rc;
-	sqlite_put_number(statement, 1, (int64_t)refund->order);
-	sqlite_put_number(statement, 2, (int64_t)refund->sequence);
-	sqlite_put_text(statement, 3, refund->payment_ref);
-	sqlite_put_time(statement, 4, refund->time);
-	return sqlite_step(statement, "refund", error);
+	sqlite_put_number(statement, 1, (int64_t)payment->order);
+	sqlite_put_text(statement, 3, payment->payment_ref);
+	if (number != WRITE_FIRST_PAYMENT) {
+		sqlite_put_number(statement, 2, (int64_t)payment->sequence);
+		sqlite_put_time(statement, 4, payment->time);
+	}
+	return sqlite_step(statement, what, error);
+}
+
+int sqlite_put_refund(struct store *store, const struct store_refund *refund, struct error *error)
+{
+	return put_late(store, WRITE_REFUND, refund, "refund", error);
+}
+
+int sqlite_put_payment(struct store *store, const struct store_refund *payment, struct error *error)
+{
+	int rc = put_late(store, WRITE_FIRST_PAYMENT, payment, "first payment", error);
+	if (rc < 0 || sqlite_rows_changed(sqlite_of(store)->db) == 1)
+		return rc;
+	return put_late(store, WRITE_OTHER_PAYMENT, payment, "another payment", error);
 }
 
 static int add_refusal(struct store *store, const struct store_second *second, const struct verdict_count *refusal,

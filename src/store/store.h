@@ -89,6 +89,9 @@ struct store_ops {
 	                 struct text payment_ref, struct error *error);
 	/* One row for a payment, the first: its provider may repeat it. */
 	int (*put_refund)(struct store *store, const struct store_refund *refund, struct error *error);
+	/* For an order that was sold at once: the first is its payment_ref, another one is put as a refund. An order that
+	 * is not there is passed over: what was before whole_from need not be. */
+	int (*put_payment)(struct store *store, const struct store_refund *payment, struct error *error);
 	int (*add_second)(struct store *store, const struct store_second *second, struct error *error);
 	int (*put_mark)(struct store *store, enum store_mark mark, uint64_t value, struct error *error);
 	int (*commit)(struct store *store, uint64_t position, struct wall_ms as_of, struct error *error);

@@ -1,6 +1,9 @@
 """Payments for orders that have left the core: each is recorded once, and answered as it would have been before."""
 
+import threading
 import time
+
+import httpx
 
 from asking import metrics, problem, shop
 
@@ -28,3 +31,47 @@ def test_a_late_payment_that_is_repeated_is_written_once(server):
     assert metrics(server)["dibs_log_sequence"] == before
     problem(confirm(server, order, "later"), 409, "refund_due")  # another payment is another refund
     assert metrics(server)["dibs_log_sequence"] > before
+
+
+def test_the_first_payment_of_an_order_sold_at_once_may_come_after_it_has_left(server):
+    """The story: it was answered refund_due and recorded as one, though the same payment a second sooner was taken."""
+    order = order_that_left(server, hold_seconds=0)
+    before = shop(server).get(f"/v1/orders/{order}").json()
+    paid = confirm(server, order, "pay-1")
+    assert paid.status_code == 200, paid.text
+    assert paid.json() == before
+    said = metrics(server)["dibs_log_sequence"]
+    assert confirm(server, order, "pay-1").json() == paid.json()
+    assert metrics(server)["dibs_log_sequence"] == said
+    problem(confirm(server, order, "pay-2"), 409, "refund_due")
+    server.stop()
+    server.audit()
+    server.start()
+    assert confirm(server, order, "pay-1").json() == paid.json()
+
+
+def test_of_two_first_payments_at_once_one_is_to_be_refunded(server):
+    order = order_that_left(server, hold_seconds=0)
+    barrier, answers = threading.Barrier(8), {}
+
+    def pay(ref):
+        with httpx.Client(base_url=server.url, verify=False, timeout=30,
+                          headers={"Authorization": f"Bearer {server.shop_key()}"}) as client:
+            client.get("/livez")  # connected
+            barrier.wait()
+            answers[ref] = client.post(f"/v1/orders/{order}/confirm", json={"payment_ref": ref})
+
+    server.shop_key()
+    threads = [threading.Thread(target=pay, args=(f"pay-{i}",)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = [ref for ref, answer in answers.items() if answer.status_code == 200]
+    assert len(taken) == 1, answers
+    for ref, answer in answers.items():
+        if ref != taken[0]:
+            problem(answer, 409, "refund_due")
+        assert confirm(server, order, ref).status_code == answer.status_code
+    server.stop()
+    server.audit()

@@ -18,11 +18,11 @@ static int write_and_read(const struct command *command, struct command *ret)
 	return size;
 }
 
-#define SAMPLES 14
+#define SAMPLES 16
 static struct command samples[SAMPLES];
 static struct sku_spec two_skus[2];
 
-/* One of each kind. */
+/* One of each kind, and of each way in which an order has left. */
 static int fill_samples(void **state)
 {
 	two_skus[0] = (struct sku_spec){TEXT("red-42"), 10, 129000};
@@ -47,6 +47,8 @@ static int fill_samples(void **state)
 	     .key = TEXT("k"),
 	     .claim = {.drop = 3, .buyer = TEXT("ann"), .latest = {9}, .line_count = 2, .line = {{0, 1}, {1, 2}}}},
 	    {.kind = COMMAND_CONFIRM, .actor = TEXT("k_s"), .order = {1234, TEXT("pay-1")}},
+	    {.kind = COMMAND_CONFIRM, .actor = TEXT("k_s"), .order = {1234, TEXT("pay-1"), LEFT_ENDED}},
+	    {.kind = COMMAND_CONFIRM, .actor = TEXT("k_s"), .order = {1234, TEXT("pay-1"), LEFT_UNPAID}},
 	    {.kind = COMMAND_CANCEL, .actor = TEXT("buyer"), .order = {.order = 1234}},
 	    {.kind = COMMAND_KEY_CREATE, .api_key = {TEXT("k_9"), TEXT("till 9"), ROLE_SHOP, {1, 2, 3}}},
 	    {.kind = COMMAND_KEY_REVOKE, .api_key = {.id = TEXT("k_9")}},
@@ -63,6 +65,17 @@ static void every_kind_comes_back_as_it_went(void **state)
 		assert_int_equal(command.kind, samples[i].kind);
 		assert_int_equal(command.counter, samples[i].counter);
 	}
+}
+
+static void an_order_has_left_in_a_way_that_is_known(void **state)
+{
+	struct command confirm = {.kind = COMMAND_CONFIRM, .order = {1234, TEXT("pay-1"), LEFT_UNPAID}}, command;
+	struct error error;
+	int size = command_encode(&confirm, bytes, sizeof bytes);
+	assert_int_equal(command_decode(bytes, (size_t)size, &scratch, &command, &error), 0);
+	assert_int_equal(command.order.left, LEFT_UNPAID);
+	bytes[size - 1] = LEFT_COUNT;
+	assert_int_equal(command_decode(bytes, (size_t)size, &scratch, &command, &error), FAULT_DAMAGED);
 }
 
 static void a_record_cut_short_or_made_longer_is_none(void **state)
@@ -147,7 +160,7 @@ static void records_are_printed_for_people_and_programs(void **state)
 	assert_string_equal(out.at, "claim        key=k drop=3 buyer=ann latest=1970-01-01T00:00:00.009Z "
 	                            "lines=[{\"sku\":0,\"quantity\":1},{\"sku\":1,\"quantity\":2}]");
 	buf_clear(&out);
-	command_print_json(&out, &samples[13]);
+	command_print_json(&out, &samples[15]);
 	buf_put(&out, "", 1);
 	assert_string_equal(out.at, "{\"kind\":\"key_revoke\",\"incarnation\":0,\"counter\":0,\"id\":\"k_9\"}");
 	buf_fini(&out);
@@ -157,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_kind_comes_back_as_it_went),
+	    cmocka_unit_test(an_order_has_left_in_a_way_that_is_known),
 	    cmocka_unit_test(a_record_cut_short_or_made_longer_is_none),
 	    cmocka_unit_test(a_damaged_byte_never_passes_unnoticed_into_another_form),
 	    cmocka_unit_test(bounds_are_kept_at_their_edge),

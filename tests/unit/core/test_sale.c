@@ -258,16 +258,24 @@ static void a_payment_for_an_order_that_has_left_is_recorded(void **state)
 	uint64_t order = play.outcome.order;
 	play.now += 70000;
 	play_tick(&play);
-	struct command confirm = {.kind = COMMAND_CONFIRM, .order = {order, TEXT("pay-1"), false}};
+	struct command confirm = {.kind = COMMAND_CONFIRM, .order = {order, TEXT("pay-1"), LEFT_NOT}};
 	play_apply(&play, &confirm);
 	assert_int_equal(play.outcome.verdict, VERDICT_UNKNOWN_ORDER);
-	confirm.order.left = true; /* the store knows it */
+	confirm.order.left = LEFT_ENDED; /* the store knows it */
 	struct outcome outcome;
 	core_decide(play.core, (struct wall_ms){play.now}, &confirm, &outcome);
 	assert_int_equal(outcome.verdict, VERDICT_REFUND_DUE);
 	assert_false(outcome.certain); /* it is to be logged */
 	play_apply(&play, &confirm);
 	assert_int_equal(play.outcome.verdict, VERDICT_REFUND_DUE);
+	confirm.order.left =
+	    LEFT_UNPAID; /* sold at once, says the store: its first payment comes as it would have before */
+	core_decide(play.core, (struct wall_ms){play.now}, &confirm, &outcome);
+	assert_int_equal(outcome.verdict, VERDICT_DONE);
+	assert_false(outcome.certain);
+	play_apply(&play, &confirm);
+	assert_int_equal(play.outcome.verdict, VERDICT_DONE);
+	assert_int_equal(play.outcome.basis, play.sequence);
 	confirm.order.order = play.sequence + 100; /* of the future: there can be no such order */
 	play_apply(&play, &confirm);
 	assert_int_equal(play.outcome.verdict, VERDICT_UNKNOWN_ORDER);

@@ -179,6 +179,11 @@ static int faulty_put_refund(struct store *store, const struct store_refund *ref
 	PASS(put_refund(inner, refund, error));
 }
 
+static int faulty_put_payment(struct store *store, const struct store_refund *payment, struct error *error)
+{
+	PASS(put_payment(inner, payment, error));
+}
+
 static int faulty_add_second(struct store *store, const struct store_second *second, struct error *error)
 {
 	PASS(add_second(inner, second, error));
@@ -220,6 +225,7 @@ static const struct store_ops faulty_ops = {
     .put_order = faulty_put_order,
     .end_order = faulty_end_order,
     .put_refund = faulty_put_refund,
+    .put_payment = faulty_put_payment,
     .add_second = faulty_add_second,
     .put_mark = faulty_put_mark,
     .commit = faulty_commit,

@@ -134,6 +134,34 @@ static void what_has_left_the_core_stays_in_the_store(void **state)
 	stage_close(&stage);
 }
 
+static void pay_after_it_left(struct shop *shop, uint64_t order, struct text payment_ref)
+{
+	struct command command = {
+	    .kind = COMMAND_CONFIRM, .actor = TEXT("shop"), .order = {order, payment_ref, LEFT_UNPAID}};
+	shop_append(shop, &command);
+}
+
+static void an_order_sold_at_once_may_be_paid_after_it_has_left(void **state)
+{
+	struct stage stage = stage_open();
+	struct store *store = memory_store();
+	uint64_t order = shop_claim(&stage.shop, 1, "ann", "k1", 1);
+	shop_tick(&stage.shop, 61000); /* it was kept for 60 seconds */
+	shop_tick(&stage.shop, 1);
+	pay_after_it_left(&stage.shop, order, TEXT("pay-1"));
+	pay_after_it_left(&stage.shop, order, TEXT("pay-2"));
+	pay_after_it_left(&stage.shop, order, TEXT("pay-1"));
+	pay_after_it_left(&stage.shop, 1, TEXT("pay-3")); /* no order, or none that this store has */
+	follow_all(&stage, store);
+	assert_same_rows(store, "position 10 as of 1790000061001\n"
+	                        "4 coupons ann/k1 completed #1 1790000000000 9223372036854775807 1790000000000"
+	                        " pay=pay-1 1*stalls\n"
+	                        "second 1+0: 1 1 0 0\n"
+	                        "refund of 4 by 8: pay-2 at 1790000061001\n");
+	store->ops->close(store);
+	stage_close(&stage);
+}
+
 /* ---- exactly once ---- */
 
 static void small_and_large_batches_make_the_same_rows(void **state)
@@ -378,6 +406,7 @@ int main(void)
 	    cmocka_unit_test(a_sale_becomes_rows),
 	    cmocka_unit_test(refusals_are_counted_by_reason),
 	    cmocka_unit_test(what_has_left_the_core_stays_in_the_store),
+	    cmocka_unit_test(an_order_sold_at_once_may_be_paid_after_it_has_left),
 	    cmocka_unit_test(small_and_large_batches_make_the_same_rows),
 	    cmocka_unit_test(a_death_at_any_write_leaves_each_row_once),
 	    cmocka_unit_test(a_store_that_fails_for_a_while_is_written_later),

@@ -354,6 +354,43 @@ static void refunds_stand_beside_their_order(void **state)
 	store->ops->close(store);
 }
 
+static void keep_payment(void *context, const struct store_order *order)
+{
+	snprintf(context, 16, "%.*s %lld", (int)order->payment_ref.size, order->payment_ref.at,
+	         (long long)order->ended_at.ms);
+}
+
+static void put_payment(struct store *store, uint64_t sequence, uint64_t order, const char *payment_ref)
+{
+	struct error error;
+	const struct store_refund payment = {sequence, order, text_of(payment_ref), {900}};
+	must_do(store->ops->put_payment(store, &payment, &error), &error);
+}
+
+/* The log's order tells which of them was first; an order that a rebuilt store does not have is no damage. */
+static void the_first_payment_is_the_orders_and_another_is_a_refund(void **state)
+{
+	struct store *store = open_with_five_orders(fresh(state));
+	struct series series = {0};
+	struct error error;
+	char before[16] = "", after[16] = "";
+	assert_int_equal(store->ops->order(store, 7, keep_payment, before, &error), 1);
+	begin(store);
+	put_payment(store, 20, 7, "a");
+	put_payment(store, 21, 7, "b");
+	put_payment(store, 22, 7, "a");
+	put_payment(store, 23, 7, "b");
+	put_payment(store, 24, 99, "c");
+	commit(store, 24);
+	assert_int_equal(store->ops->order(store, 7, keep_payment, after, &error), 1);
+	assert_string_equal(before, after + 1); /* nothing else of it has changed */
+	assert_int_equal(after[0], 'a');
+	assert_int_equal(store->ops->refunds(store, 7, add_refund, &series, &error), 1);
+	assert_string_equal(series.text, "21 of 7: b at 900\n");
+	assert_int_equal(store->ops->refunds(store, 99, add_refund, &series, &error), 0);
+	store->ops->close(store);
+}
+
 static void a_renewed_store_is_empty_and_goes_on(void **state)
 {
 	struct store *store = open_with_five_orders(fresh(state));
@@ -388,6 +425,7 @@ int conform_run(const char *adapter, conform_open_fn *open_empty)
 	    PLAY(two_buyers_with_one_hash_stay_two),
 	    PLAY(seconds_add_up),
 	    PLAY(refunds_stand_beside_their_order),
+	    PLAY(the_first_payment_is_the_orders_and_another_is_a_refund),
 	    PLAY(a_renewed_store_is_empty_and_goes_on),
 	};
 	return cmocka_run_group_tests_name(adapter, plays, NULL, NULL);
