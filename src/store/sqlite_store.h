@@ -39,6 +39,7 @@ struct sqlite_store {
 	pthread_cond_t returned;
 	struct reader reader[READERS], *idle[READERS];
 	uint32_t reader_count, idle_count;
+	bool set_aside; /* by a renew that then failed: what lies there now is no store yet */
 	bool renewing; /* who wants to read waits */
 	bool closed;   /* renew() did not come to its end: there is nothing to read */
 };
