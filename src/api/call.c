@@ -329,6 +329,12 @@ void loop_flush(struct api_loop *loop)
 
 /* ---- the pool ---- */
 
+int store_knows_since(struct store *store, uint64_t *ret, struct error *error)
+{
+	int found = store->ops->mark(store, STORE_MARK_WHOLE_FROM, ret, error);
+	return found < 0 ? found : 0;
+}
+
 static void job_work(void *argument)
 {
 	struct job *job = argument;
@@ -338,6 +344,9 @@ static void job_work(void *argument)
 		return;
 	}
 	job->work(job);
+	/* The read model was thrown away meanwhile: what was not found there may well have been. */
+	if (job->position && follower_position(options->follower) < job->position)
+		job->late = true;
 }
 
 static void job_done(void *argument)

@@ -119,6 +119,8 @@ struct job {
 };
 
 /* job is the first member of something in the call's memory. Refuses the call when the pool is full. */
+/* In a job: the sequence from which on the read model is whole; 0: from the beginning. */
+int store_knows_since(struct store *store, uint64_t *ret, struct error *error);
 void call_read(struct call *call, struct job *job);
 
 #endif

@@ -6,8 +6,10 @@
  */
 #include <stddef.h>
 
+#include "api/claim_plain.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "http/request.h"
 
 struct claim_line_body {
 	struct text sku;
@@ -93,7 +95,8 @@ static void reply_order(struct call *call, const struct answer_order *answer, st
 
 struct key_job {
 	struct job job;
-	bool found, other; /* there is an order of this key; of another body */
+	bool found, other;    /* there is an order of this key; of another body */
+	uint64_t knows_since; /* what was granted before this sequence the read model does not know whole */
 	uint64_t order;
 };
 
@@ -125,13 +128,29 @@ static void key_work(struct job *base)
 	struct store *store = base->call->api->options.store;
 	const struct ask *ask = base->call->ask;
 	base->fault = store->ops->order_by_key(store, ask->drop, ask->buyer, ask->key, key_found, job, &base->error);
+	if (base->fault == 0)
+		base->fault = store_knows_since(store, &job->knows_since, &base->error);
+}
+
+/* A read model that was rebuilt from a snapshot does not know the keys of what was granted before. */
+static bool drop_is_older(const struct call *call, uint64_t sequence)
+{
+	struct drop_view drop;
+	const struct views *views = ledger_views(call->api->options.ledger);
+	return sequence > 1 &&
+	       (!views_drop(views, call->ask->answer.drop, call->now, &drop, 0, 0, NULL) || drop.created < sequence);
 }
 
 static void key_done(struct job *base)
 {
 	struct key_job *job = (struct key_job *)base;
 	struct call *call = base->call;
-	if (!job->found) {
+	if (!job->found && drop_is_older(call, job->knows_since)) {
+		call_refuse(
+		    call, "unknown_outcome",
+		    "The read model does not reach back to this drop's beginning, so it cannot say whether this key "
+		    "has an order.");
+	} else if (!job->found) {
 		call->ask->store_asked = true;
 		call_submit(call);
 	} else if (job->other) {
@@ -217,7 +236,9 @@ static bool take_lines(struct call *call, struct ask *ask, const struct shape_li
 static bool read_claim(struct call *call, struct ask *ask)
 {
 	struct claim_body body = {.quantity = 0};
-	if (call->exchange->body.size && !call_read_body(call, &claim_shape, &body))
+	bool plain =
+	    request_is_json(call->exchange) && claim_plain_read(call->exchange->body, &body.sku, &body.quantity);
+	if (!plain && call->exchange->body.size && !call_read_body(call, &claim_shape, &body))
 		return false;
 	if (body.lines.count && (body.sku.at || body.quantity)) {
 		call_invalid(call, "lines", "Either lines, or sku and quantity.");

@@ -37,6 +37,7 @@ struct order_job {
 	bool found, foreign; /* there is such an order; it is another buyer's */
 	enum order_status status;
 	bool same_payment;
+	uint64_t knows_since; /* left: what was granted before this sequence the read model does not know whole */
 	uint8_t buyer_size;
 	char buyer[BUYER_SIZE_MAX];
 };
@@ -152,7 +153,10 @@ static void left_found(void *context, const struct store_order *order)
 static void left_work(struct job *base)
 {
 	struct store *store = base->call->api->options.store;
+	struct order_job *job = (struct order_job *)base;
 	base->fault = store->ops->order(store, base->call->ask->order, left_found, base, &base->error);
+	if (base->fault == 0)
+		base->fault = store_knows_since(store, &job->knows_since, &base->error);
 }
 
 /* What repeating the request gets, now that the order has ended for good. */
@@ -173,7 +177,11 @@ static void left_done(struct job *base)
 	struct order_job *job = (struct order_job *)base;
 	struct call *call = base->call;
 	bool mine = job->found && !job->foreign;
+	/* Granted before the read model begins: whatever it was, a payment for it is recorded. */
+	bool before = !job->found && call->ask->order < job->knows_since;
 	call->ask->answer.verdict = mine ? left_verdict(job) : VERDICT_UNKNOWN_ORDER;
+	if (before && call->ask->kind == ASK_CONFIRM)
+		call->ask->answer.verdict = VERDICT_REFUND_DUE;
 	if (call->ask->answer.verdict == VERDICT_REFUND_DUE) {
 		call->ask->store_asked = true; /* recorded first, then answered */
 		call_submit(call);

@@ -86,7 +86,7 @@ static void check_snapshot(struct audit *audit, uint64_t sequence)
 {
 	uint8_t ours[BLAKE_SIZE], theirs[BLAKE_SIZE];
 	struct error error = {0};
-	struct core *core;
+	struct core *core = NULL;
 	int rc = load_snapshot(audit, sequence, &core, &error);
 	if (rc == FAULT_NOT_FOUND)
 		return;

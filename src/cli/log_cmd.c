@@ -110,7 +110,7 @@ static int print_log(const struct invocation *invocation, bool json, const char 
 		rc = invocation_number(invocation, "count", 1, INT64_MAX, INT64_MAX, &count, error);
 	if (rc == 0)
 		rc = reading_open(&reading, &invocation->settings, (uint64_t)from, error);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	uint64_t last = reading.recovery.last_sequence;
 	progress_init(&progress, what, last >= (uint64_t)from ? last - (uint64_t)from + 1 : 0);

@@ -400,6 +400,7 @@ static int rehearse(struct rehearsal *rehearsal, struct error *error)
 	struct drop_figures before;
 	struct crowd_result *result = NULL;
 	struct crowd_plan plan;
+	const char *named = rehearsal->sku; /* by the user; NULL: the drop's only one, whose name lives in `before` */
 	fetch_init(&fetch, rehearsal->host, rehearsal->port, rehearsal->bearer);
 	int code = 0;
 	if (rehearsal->check)
@@ -410,6 +411,7 @@ static int rehearse(struct rehearsal *rehearsal, struct error *error)
 		code = run_crowd(rehearsal, &plan, &result, error);
 	if (code == 0)
 		code = conclude(rehearsal, &fetch, &plan, result, &before, error);
+	rehearsal->sku = named;
 	crowd_result_free(result);
 	fetch_fini(&fetch);
 	return code;

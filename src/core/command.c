@@ -328,6 +328,8 @@ static void read_spec(struct reader *reader, struct command_scratch *scratch, st
 	spec->limit_per_buyer = read_u32(reader, LIMIT_MAX, "the limit is too large");
 	spec->hold_seconds = read_u32(reader, HOLD_SECONDS_MAX, "the hold is too long");
 	spec->keep_seconds = read_u32(reader, KEEP_SECONDS_MAX, "the keep time is too long");
+	if (spec->keep_seconds < KEEP_SECONDS_MIN)
+		wrong(reader, "the keep time is too short");
 	spec->opens_at = read_time(reader);
 	spec->closes_at = read_time(reader);
 	spec->sku_count =

@@ -22,6 +22,7 @@
 #define LIMIT_MAX QUANTITY_MAX
 #define HOLD_SECONDS_MAX 2592000   /* 30 days, so that a hold in ms fits 32 bits */
 #define KEEP_SECONDS_DEFAULT 86400 /* a day for retries with the same key */
+#define KEEP_SECONDS_MIN 1         /* an ended order outlives its batch: two claims of one key in it must meet it */
 #define KEEP_SECONDS_MAX 31536000  /* a year */
 
 #define EXPIRIES_PER_RECORD 256 /* due orders that expire before a record: bounded steps, DESIGN §5.2 */

@@ -158,6 +158,10 @@ static int check_fits(const struct core *core, struct error *error)
 	                      : heart->order_end > limits->orders       ? "orders-max"
 	                      : heart->line_end > limits->lines         ? "lines-max"
 	                                                                : NULL;
+	if (heart->rules > RULES_KNOWN)
+		return error_set(error, FAULT_VERSION,
+		                 "the snapshot follows rule set %u; this program knows them up to %u", heart->rules,
+		                 RULES_KNOWN);
 	if (!setting)
 		return 0;
 	return error_set(error, FAULT_FULL, "the snapshot holds more than setting %s allows: raise it and start again",

@@ -3,10 +3,13 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "base/pace.h"
 
 #define FIRST_CAPACITY 256
 
 enum change_kind { PUT_DROP, PUT_ORDER, END_ORDER, PUT_REFUND };
+
+#define CHANGES_A_REST 64 /* a quarter of a millisecond of work (base/pace.h) */
 
 /* text_at: where this change's texts begin in batch.texts; they follow each other: buyer, key, payment_ref. */
 struct batch_change {
@@ -222,8 +225,10 @@ static int write_change(const struct batch *batch, const struct batch_change *ch
 static int write_rows(const struct batch *batch, struct store *store, struct error *error)
 {
 	int rc = 0;
-	for (uint32_t i = 0; rc == 0 && i < batch->change_count; i++)
+	for (uint32_t i = 0, done = 0; rc == 0 && i < batch->change_count; i++) {
+		pace(&done, CHANGES_A_REST);
 		rc = write_change(batch, &batch->changes[i], store, error);
+	}
 	for (uint32_t i = 0; rc == 0 && i < batch->second_count; i++)
 		rc = store->ops->add_second(store, &batch->seconds[i], error);
 	return rc;

@@ -22,6 +22,7 @@
 
 #include "base/log_line.h"
 #include "base/must.h"
+#include "base/pace.h"
 #include "follow/projector.h"
 #include "follow/snapshots.h"
 #include "log/snapshot_file.h"
@@ -29,7 +30,9 @@
 #define BATCH_ORDERS_DEFAULT 65536    /* a transaction of a third of a second, at 150,000 to 200,000 orders/s */
 #define BATCH_RECORDS_PER_ORDER 4     /* most records make no row: a batch ends after so many times its rows, too */
 #define POLL_NS UINT64_C(100000000)   /* without follower_moved(): ten looks a second */
+#define RECORDS_A_REST 512            /* a quarter of a millisecond of folding (base/pace.h) */
 #define LINGER_NS UINT64_C(250000000) /* in a crowd: rows of many batches share the pages of one transaction */
+#define QUIET_POLLS 10                /* a second of POLL_NS */
 #define BACK_OFF_MS_MIN 100           /* a store that cannot be written is tried again after this … */
 #define BACK_OFF_MS_MAX 30000         /* … doubled each time up to this: a full disk takes a person to mend */
 #define SNAPSHOTS_SEEN 16
@@ -48,6 +51,7 @@ struct follower {
 	uint32_t back_off_ms;
 	uint64_t damaged_at; /* position, and one more, at which the store was found damaged last; 0: never */
 	struct mono_ns last_snapshot_at;
+	uint32_t quiet_polls; /* looks since the last record */
 
 	/* any thread's */
 	sem_t wake;
@@ -271,6 +275,7 @@ static int write_rows(struct follower *self, struct error *error)
 		if (rc == FAULT_DAMAGED || !back_off(self))
 			return rc;
 	}
+	self->of_store = false;
 	atomic_fetch_add(&self->orders, orders);
 	atomic_fetch_add(&self->transactions, 1);
 	publish_position(self, core_sequence(projector_core(self->projector)));
@@ -292,7 +297,7 @@ static int gather(struct follower *self, struct error *error)
 			rc = projector_apply(self->projector, &record, error);
 		if (rc < 0)
 			return rc;
-		records++;
+		pace(&records, RECORDS_A_REST);
 	}
 	rc = projector_settle(self->projector, error);
 	return rc < 0 ? rc : (int)records;
@@ -335,6 +340,15 @@ static void finish(struct follower *self)
 		save_snapshot(self);
 }
 
+/* A second without a record: the store may do what it has put off. What it cannot do now, it will try again. */
+static void maybe_rest(struct follower *self)
+{
+	struct error error;
+	if (++self->quiet_polls != QUIET_POLLS || self->options.store->ops->rest(self->options.store, &error) == 0)
+		return;
+	log_line(LOG_WARN, "store_checkpoint_failed", LOG_TEXT("reason", error.text));
+}
+
 static void wait_moved(struct follower *self)
 {
 	struct timespec until = after(POLL_NS);
@@ -363,10 +377,14 @@ static int go_on(struct follower *self, struct error *error)
 		if (rc < 0)
 			return rc;
 		maybe_snapshot(self);
+		if (records == 0 && !last)
+			maybe_rest(self);
 		if (records == 0 && last) {
 			finish(self);
 			return 0;
 		}
+		if (records > 0)
+			self->quiet_polls = 0;
 		if (records == 0)
 			wait_moved(self);
 		else if (!last)

@@ -106,6 +106,13 @@ static void push_order(struct changes *changes, uint64_t sequence, uint32_t drop
 	push(changes, sequence, drop, CHANGED_FLOW, 0);
 }
 
+static void note_left(struct changes *changes, uint32_t drop, uint64_t order, uint64_t sequence)
+{
+	changes->last_left[drop] = sequence;
+	if (order > changes->newest_left[drop])
+		changes->newest_left[drop] = order;
+}
+
 static void order_changed(void *context, enum order_change change, uint64_t order, uint64_t sequence,
                           struct wall_ms time, const struct command *command)
 {
@@ -120,7 +127,7 @@ static void order_changed(void *context, enum order_change change, uint64_t orde
 		return;
 	}
 	if (change == CHANGE_LEFT)
-		changes->last_left[view.drop] = sequence;
+		note_left(changes, view.drop, order, sequence);
 	push_order(changes, sequence, view.drop, change == CHANGE_LEFT ? 0 : view.line_count, view.line);
 }
 
@@ -327,7 +334,7 @@ static void push_everything(struct changes *changes)
 	for (uint32_t drop = 0; drop < core_drop_count(core); drop++) {
 		struct drop_view view;
 		core_drop_view(core, drop, core_time(core), &view);
-		changes->last_left[drop] = view.last_left;
+		changes->last_left[drop] = changes->newest_left[drop] = view.last_left;
 		push_new_drop(changes, view.basis, drop);
 		push_all_counts(changes, &view);
 	}
@@ -346,7 +353,8 @@ bool changes_init(struct changes *changes, struct core *core, const struct core_
 	changes->seen = calloc(changes->seen_mask--, sizeof *changes->seen);
 	changes->all = calloc(changes->capacity, sizeof *changes->all);
 	changes->last_left = calloc(limits->drops, sizeof *changes->last_left);
-	if (!changes->seen || !changes->all || !changes->last_left)
+	changes->newest_left = calloc(limits->drops, sizeof *changes->newest_left);
+	if (!changes->seen || !changes->all || !changes->last_left || !changes->newest_left)
 		return false;
 	push_everything(changes);
 	core_listen(core, &(struct core_listener){.context = changes, .order_changed = order_changed});
@@ -360,4 +368,5 @@ void changes_fini(struct changes *changes)
 	free(changes->seen);
 	free(changes->all);
 	free(changes->last_left);
+	free(changes->newest_left);
 }

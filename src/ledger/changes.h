@@ -41,7 +41,8 @@ struct changes {
 	uint64_t *seen;          /* keys met by compact() */
 	uint64_t seen_mask;
 	uint64_t hold_from, hold_until; /* compacted: nothing in between is shown; hold_until 0: no such gap */
-	uint64_t *last_left;            /* per drop: sequence at which an order last left the core; 0: none has */
+	uint64_t *newest_left; /* per drop: the latest grant among the orders that have left, or a bound on it */
+	uint64_t *last_left;   /* per drop: sequence at which an order last left the core; 0: none has */
 };
 
 /* Begins with all there is: the first changes_publish() shows it. Listens to the core. */

@@ -75,10 +75,11 @@ static bool store_is_to_be_asked(const struct ledger *ledger, const struct ask *
 {
 	if (command->key.size == 0 || command->claim.drop == NO_DROP)
 		return false;
-	uint64_t last_left = ledger->changes.last_left[command->claim.drop];
-	if (last_left == 0)
+	if (ledger->changes.last_left[command->claim.drop] == 0)
 		return false;
-	return !ask->store_asked || (ask->store_position && ask->store_position < last_left);
+	/* What was granted before the store answered, it knew: only a later order can have come and gone since. */
+	return !ask->store_asked ||
+	       (ask->store_position && ask->store_position < ledger->changes.newest_left[command->claim.drop]);
 }
 
 static enum fate answer_ask_store(struct ledger *ledger, struct ask *ask, const struct command *command)
@@ -190,7 +191,8 @@ static enum fate consider_other(struct ledger *ledger, struct ask *ask, const st
 	struct outcome outcome;
 	if (is_others_order(ledger, ask))
 		return answer_unknown_order(ledger, ask, false);
-	if (waits_for_admin(ledger, ask))
+	bool of_order = ask->kind == ASK_CONFIRM || ask->kind == ASK_CANCEL;
+	if (waits_for_admin(ledger, ask) || (of_order && !order_is_settled(ledger, ask->order)))
 		return FATE_WAIT;
 	core_decide(ledger->core, ledger->now, command, &outcome);
 	if (outcome.certain || outcome.verdict == VERDICT_SAME)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/digest.h"
+#include "base/log_line.h"
 #include "base/must.h"
 #include "base/ring.h"
 #include "ledger/bell.h"
@@ -22,6 +23,7 @@
 #define ECHO_BYTES (512 * 1024) /* of one step; one record of any size fits behind it */
 #define GATHER_MAX 16384        /* asks of one round: as many as the appends of one step */
 #define MS_NS INT64_C(1000000)
+#define LOG_SOON_NS (1 * MS_NS)   /* a disk that syncs in less: see log_moves_soon() */
 #define STOP_WAIT_NS (10 * MS_NS) /* while stopping: looks again at least so often */
 
 struct counters {
@@ -50,6 +52,9 @@ struct ledger_thread {
 	struct log_record *echoes;
 	uint8_t *echo_bytes;
 	uint32_t next_loop; /* whose ring is emptied first: each in turn */
+	uint64_t awaited;   /* sequence whose way to the disk is being timed; 0: none */
+	struct mono_ns awaited_since;
+	uint64_t durable_ns; /* how long that takes, smoothed */
 };
 
 /* ---- time: the wall clock at the start, and from then on the monotonic one ---- */
@@ -164,7 +169,11 @@ static int append_all(struct ledger_thread *thread, struct ledger_output *output
 	for (; taken < output->append_count; taken++) {
 		const struct ledger_append *append = &output->appends[taken];
 		int code = log_append(thread->log, now, append->bytes, append->size, error);
-		if (code == FAULT_BUSY || code == FAULT_NO_SPACE)
+		if (code ==
+		    FAULT_INVALID) /* too large for this log's segments: whoever asked is refused, nobody else */
+			log_line(LOG_ERROR, "record_too_large", LOG_NUMBER("bytes", append->size),
+			         LOG_TEXT("why", error->text));
+		if (code == FAULT_BUSY || code == FAULT_NO_SPACE || code == FAULT_INVALID)
 			break;
 		if (code)
 			return code;
@@ -206,6 +215,28 @@ static int step_once(struct ledger_thread *thread, struct ask *asks, int echo_co
 	return output.append_count > 0 || echo_count > 0;
 }
 
+/* ---- how soon the log will move ---- */
+
+static void time_log(struct ledger_thread *thread, uint64_t durable)
+{
+	struct mono_ns now = clock_mono();
+	if (thread->awaited && durable >= thread->awaited) {
+		thread->durable_ns = (3 * thread->durable_ns + (now.ns - thread->awaited_since.ns)) / 4;
+		thread->awaited = 0;
+	}
+	if (!thread->awaited && durable < core_sequence(thread->core)) {
+		thread->awaited = core_sequence(thread->core);
+		thread->awaited_since = now;
+	}
+}
+
+/* A batch is on its way to a quick disk: what is asked meanwhile could not be written before that is over, so it gathers
+ * in the rings, and the log alone wakes the ledger. */
+static bool log_moves_soon(const struct ledger_thread *thread)
+{
+	return thread->awaited && thread->durable_ns < LOG_SOON_NS && !get(thread->stopping);
+}
+
 static int round_of_steps(struct ledger_thread *thread, struct error *error)
 {
 	struct ask *asks = gather(thread);
@@ -217,18 +248,25 @@ static int round_of_steps(struct ledger_thread *thread, struct error *error)
 	}
 	if (code < 0)
 		return code;
-	count_state(thread, log_durable(thread->log));
+	uint64_t durable = log_durable(thread->log);
+	count_state(thread, durable);
+	time_log(thread, durable);
 	return 0;
 }
 
 /* ---- between rounds ---- */
+
+static bool log_has_work(const struct ledger_thread *thread)
+{
+	return atomic_load_explicit(&thread->log_moved, memory_order_acquire);
+}
 
 static bool has_work(const struct ledger_thread *thread)
 {
 	for (uint32_t loop = 0; loop < thread->options.loops; loop++)
 		if (!ring_is_empty(&thread->rings[loop]))
 			return true;
-	return atomic_load_explicit(&thread->log_moved, memory_order_acquire);
+	return log_has_work(thread);
 }
 
 static int64_t sleep_ns(const struct ledger_thread *thread)
@@ -242,9 +280,23 @@ static int64_t sleep_ns(const struct ledger_thread *thread)
 	return ms < INT64_MAX / MS_NS ? ms * MS_NS : INT64_MAX;
 }
 
+static void sleep_until_log_moves(struct ledger_thread *thread)
+{
+	int64_t ns = sleep_ns(thread);
+	bell_set(&thread->bell, BELL_DEEP);
+	if (log_has_work(thread))
+		bell_clear(&thread->bell);
+	else
+		bell_sleep(&thread->bell, ns < LOG_SOON_NS ? ns : LOG_SOON_NS);
+}
+
 static void sleep_until_rung(struct ledger_thread *thread)
 {
-	bell_set(&thread->bell);
+	if (log_moves_soon(thread)) {
+		sleep_until_log_moves(thread);
+		return;
+	}
+	bell_set(&thread->bell, BELL_LIGHT);
 	if (has_work(thread))
 		bell_clear(&thread->bell);
 	else
@@ -262,7 +314,7 @@ static bool is_drained(const struct ledger_thread *thread)
 static void wait_for_stop(struct ledger_thread *thread)
 {
 	while (!get(thread->stopping)) {
-		bell_set(&thread->bell);
+		bell_set(&thread->bell, BELL_LIGHT);
 		bell_sleep(&thread->bell, STOP_WAIT_NS);
 	}
 }
@@ -415,7 +467,7 @@ uint32_t ledger_submit(struct ledger_thread *thread, uint32_t loop, struct ask *
 	if (taken == 0)
 		return 0;
 	ring_publish(ring);
-	bell_ring(&thread->bell);
+	bell_ring_lightly(&thread->bell);
 	return taken;
 }
 

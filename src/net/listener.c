@@ -58,7 +58,7 @@ static int listener_bind(const struct sockaddr *address, socklen_t size, struct 
 int listeners_open(const struct sockaddr *address, socklen_t size, int *ret_fd, uint32_t count, uint16_t *ret_port,
                    struct error *error)
 {
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = {0};
 	int code = port_probe(address, size, &bound, error);
 	if (code)
 		return code;
@@ -71,6 +71,7 @@ int listeners_open(const struct sockaddr *address, socklen_t size, int *ret_fd, 
 		}
 		ret_fd[i] = fd;
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-core.*): getsockname() has filled it; the analyser does not see that */
 	*ret_port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
 	                                              : ((struct sockaddr_in *)(void *)&bound)->sin_port);
 	return 0;

@@ -47,10 +47,10 @@ CREATE TABLE buyer_orders (
 
 CREATE TABLE refunds (
 	order_sequence INTEGER NOT NULL,
-	sequence INTEGER NOT NULL, -- of the confirmation that came too late
-	payment_ref TEXT NOT NULL,
+	sequence INTEGER NOT NULL, -- of the first confirmation that came too late
+	payment_ref TEXT NOT NULL, -- told once, however often its provider repeats it
 	time INTEGER NOT NULL,
-	PRIMARY KEY (order_sequence, sequence)
+	PRIMARY KEY (order_sequence, payment_ref)
 ) WITHOUT ROWID;
 
 CREATE TABLE seconds (

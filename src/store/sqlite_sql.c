@@ -40,7 +40,7 @@ const char *const sqlite_read_sql[READ_COUNT] = {
     [READ_SECONDS] = "SELECT second, granted, completed, canceled, expired FROM seconds"
 		     " WHERE drop_number = ?1 AND second >= ?2 ORDER BY second LIMIT ?3",
     [READ_REFUSALS] = "SELECT verdict, count FROM refusals WHERE drop_number = ?1 AND second = ?2 ORDER BY verdict",
-    [READ_REFUNDS] = "SELECT sequence, payment_ref, time FROM refunds WHERE order_sequence = ?1 ORDER BY sequence",
+    [READ_REFUNDS] = "SELECT sequence, payment_ref, time FROM refunds WHERE order_sequence = ?1 ORDER BY payment_ref",
     [READ_MARK] = "SELECT value FROM marks WHERE name = ?1",
 };
 
@@ -52,7 +52,7 @@ const char *const sqlite_write_sql[WRITE_COUNT] = {
     [WRITE_BUYER] = "INSERT INTO buyer_orders VALUES (?1, ?2, ?3)",
     [WRITE_END] = "UPDATE orders SET status = ?2, ended_at = ?3,"
 		  " payment_ref = CASE ?4 WHEN '' THEN payment_ref ELSE ?4 END WHERE sequence = ?1",
-    [WRITE_REFUND] = "INSERT INTO refunds VALUES (?1, ?2, ?3, ?4)",
+    [WRITE_REFUND] = "INSERT INTO refunds VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     [WRITE_SECOND] = "INSERT INTO seconds VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"
 		     " granted = granted + excluded.granted, completed = completed + excluded.completed,"
 		     " canceled = canceled + excluded.canceled, expired = expired + excluded.expired",

@@ -25,16 +25,17 @@
 #include "store/schema_sql.h"
 
 #define APPLICATION_ID 0x64696273 /* "dibs" */
-#define SCHEMA_VERSION 1          /* another one: the store is thrown away and rebuilt */
+#define SCHEMA_VERSION 2          /* another one: the store is thrown away and rebuilt */
 
 /* The writer's cache holds the pages that one transaction touches: random ones of the buyers' table (4 MiB for each
- * 200,000 orders) and the ends of the others. The WAL goes back into the file when it has grown to as much. */
+ * 200,000 orders) and the ends of the others. The WAL goes back into the file when nothing is written for a
+ * while (rest), so that no sale waits for a disk that is busy with it; or else when it has grown to 1 GiB. */
 #define WRITER_SETTINGS \
 	"PRAGMA page_size = 4096;" \
 	"PRAGMA journal_mode = WAL;" \
 	"PRAGMA synchronous = NORMAL;" \
 	"PRAGMA cache_size = -65536;" \
-	"PRAGMA wal_autocheckpoint = 16384;" \
+	"PRAGMA wal_autocheckpoint = 262144;" \
 	"PRAGMA journal_size_limit = 134217728;"
 
 /* ---- the pool of readers ---- */
@@ -262,6 +263,7 @@ static const struct store_ops sqlite_ops = {
     .put_mark = sqlite_put_mark,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .rest = sqlite_rest,
     .renew = renew,
     .position = sqlite_position,
     .mark = sqlite_mark,

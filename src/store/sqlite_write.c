@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "base/pace.h"
 #include "store/rows.h"
 
+#define ROWS_A_REST 128     /* a quarter of a millisecond of work (base/pace.h) */
 #define BUYER_ROWS_MIN 1024 /* the first size of what waits for the commit; it grows by doubling */
 
 static int writing(struct store *store, enum sqlite_write number, struct sqlite3_stmt **ret, struct error *error)
@@ -183,7 +185,8 @@ static int put_buyer_rows(struct store *store, struct error *error)
 	int rc = writing(store, WRITE_BUYER, &statement, error);
 	if (self->buyer_row_count > 0)
 		qsort(self->buyer_rows, self->buyer_row_count, sizeof *self->buyer_rows, by_hash);
-	for (uint32_t i = 0; rc == 0 && i < self->buyer_row_count; i++) {
+	for (uint32_t i = 0, done = 0; rc == 0 && i < self->buyer_row_count; i++) {
+		pace(&done, ROWS_A_REST);
 		sqlite_put_number(statement, 1, self->buyer_rows[i].hash);
 		sqlite_put_number(statement, 2, (int64_t)self->buyer_rows[i].sequence);
 		sqlite_put_number(statement, 3, self->buyer_rows[i].drop);
@@ -215,6 +218,14 @@ int sqlite_commit(struct store *store, uint64_t position, struct wall_ms as_of, 
 	if (rc == 0)
 		end_writing(sqlite_of(store));
 	return rc;
+}
+
+/* Readers in the middle of something are left alone: what they still need goes back another time. */
+int sqlite_rest(struct store *store, struct error *error)
+{
+	struct sqlite_store *self = sqlite_of(store);
+	must(!self->writing);
+	return self->closed ? 0 : sqlite_run(self->db, "PRAGMA wal_checkpoint(PASSIVE)", "checkpoint", error);
 }
 
 void sqlite_rollback(struct store *store)

@@ -92,6 +92,8 @@ struct store_ops {
 	int (*put_mark)(struct store *store, enum store_mark mark, uint64_t value, struct error *error);
 	int (*commit)(struct store *store, uint64_t position, struct wall_ms as_of, struct error *error);
 	void (*rollback)(struct store *store);
+	/* Nothing was written for a while: the time for what is put off in a crowd. */
+	int (*rest)(struct store *store, struct error *error);
 	/* Outside of a transaction: throws all away, so that the position is 0; waits for the readers. keep: a broken
 	 * store stays aside under the name "….damaged" (the newest one does). After a fault: call it again. */
 	int (*renew)(struct store *store, bool keep, struct error *error);

@@ -119,6 +119,12 @@ static void bounds_are_kept_at_their_edge(void **state)
 	create.create = spec;
 	size = command_encode(&create, bytes, sizeof bytes);
 	assert_int_equal(command_decode(bytes, (size_t)size, &scratch, &command, &error), FAULT_DAMAGED);
+	create = samples[5];
+	create.create.keep_seconds = KEEP_SECONDS_MIN;
+	write_and_read(&create, &command);
+	create.create.keep_seconds = KEEP_SECONDS_MIN - 1;
+	size = command_encode(&create, bytes, sizeof bytes);
+	assert_int_equal(command_decode(bytes, (size_t)size, &scratch, &command, &error), FAULT_DAMAGED);
 }
 
 static void an_unknown_kind_or_format_asks_for_a_newer_program(void **state)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/order_id.h"
+#include "core/state.h"
 
 struct tape {
 	uint8_t *bytes;
@@ -134,6 +135,22 @@ static void a_snapshot_that_does_not_fit_names_the_setting(void **state)
 	core_new(&limits, &core, &play.error);
 	assert_int_equal(core_load(core, tape_read, &tape, &play.error), FAULT_FULL);
 	assert_non_null(strstr(play.error.text, "orders-max"));
+	core_free(core);
+	free(tape.bytes);
+	play_end(&play);
+}
+
+/* An older program must not go on from a snapshot past a RULES record that it does not know. */
+static void a_snapshot_of_newer_rules_is_not_loaded(void **state)
+{
+	struct tape tape = {0};
+	struct core *core;
+	struct core_limits limits = CORE_LIMITS_DEFAULT;
+	struct play play = play_begin();
+	play.core->heart.rules = RULES_KNOWN + 1;
+	assert_int_equal(core_save(play.core, tape_write, &tape, &play.error), 0);
+	assert_int_equal(core_new(&limits, &core, &play.error), 0);
+	assert_int_equal(core_load(core, tape_read, &tape, &play.error), FAULT_VERSION);
 	core_free(core);
 	free(tape.bytes);
 	play_end(&play);
@@ -280,6 +297,7 @@ int main(void)
 	    cmocka_unit_test(a_fold_goes_on_from_a_snapshot_as_if_nothing_had_been),
 	    cmocka_unit_test(a_damaged_snapshot_is_not_loaded),
 	    cmocka_unit_test(a_snapshot_that_does_not_fit_names_the_setting),
+	    cmocka_unit_test(a_snapshot_of_newer_rules_is_not_loaded),
 	    cmocka_unit_test(a_full_pool_stops_a_fold_and_is_seen_before),
 	    cmocka_unit_test(a_record_applies_once),
 	    cmocka_unit_test(a_check_that_differs_stops_the_fold),

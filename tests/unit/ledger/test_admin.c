@@ -149,6 +149,7 @@ static void the_last_place_for_a_drop_is_given_once(void **state)
 	struct sku_spec sku = {.id = TEXT("one"), .stock = 5};
 	struct drop_spec shoes = {.id = TEXT("shoes"),
 	                          .limit_per_buyer = 1,
+	                          .keep_seconds = KEEP_SECONDS_MIN,
 	                          .opens_at = WALL_NEVER,
 	                          .closes_at = {WALL_MAX_MS},
 	                          .sku_count = 1,
@@ -225,6 +226,7 @@ static void a_catalogue_is_one_record(void **state)
 		skus[i] = (struct sku_spec){.id = {ids[i], 11}, .stock = i};
 	}
 	struct drop_spec spec = {.id = TEXT("goods"),
+	                         .keep_seconds = KEEP_SECONDS_MIN,
 	                         .opens_at = WALL_NEVER,
 	                         .closes_at = WALL_NEVER,
 	                         .sku_count = SKUS_ALWAYS_ON_MAX,

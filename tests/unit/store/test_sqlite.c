@@ -152,7 +152,7 @@ static void a_newer_one_is_refused_and_an_older_one_made_anew(void **state)
 	struct store *store = open_with_orders(3), *other = NULL;
 	struct error error;
 	store->ops->close(store);
-	run_sql("PRAGMA user_version = 2");
+	run_sql("PRAGMA user_version = 3");
 	assert_int_equal(store_sqlite_open(path, false, &other, &error), FAULT_VERSION);
 	assert_int_equal(store_sqlite_open(path, true, &other, &error), FAULT_VERSION);
 	assert_null(other);
