@@ -210,8 +210,8 @@ static int make_secret(const char *folder, struct error *error)
 	buf_printf(&path, "%s/main.key", folder);
 	buf_put(&path, "", 1);
 	hex_random(secret, SECRET_BYTES);
-	rc = path.failed ? error_set(error, FAULT_MEMORY, "no memory for a path")
-	                 : write_secret(path.at, secret, error);
+	rc =
+	    path.failed ? error_set(error, FAULT_MEMORY, "no memory for a path") : write_secret(path.at, secret, error);
 	explicit_bzero(secret, sizeof secret);
 	buf_fini(&path);
 	return rc;

@@ -45,8 +45,8 @@ static void look(struct journal *journal)
 static bool has_place(const struct journal *journal, uint64_t framed)
 {
 	const struct journal_seen *seen = &journal->seen;
-	uint64_t need = batch_space(seen->waiting_bytes) + SPARE_PAGES * DISK_PAGE +
-	                batch_space(journal->group_bytes + framed);
+	uint64_t need =
+	    batch_space(seen->waiting_bytes) + SPARE_PAGES * DISK_PAGE + batch_space(journal->group_bytes + framed);
 	return seen->has_blank || need <= seen->rest;
 }
 

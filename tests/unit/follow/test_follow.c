@@ -304,8 +304,7 @@ static void follow_another_log(uint32_t first_records, uint32_t other_records, c
 /* It is the only witness of records that were acknowledged and are gone from the log: it was deleted with a warning. */
 static void a_store_ahead_of_the_log_is_said_and_set_aside(void **state)
 {
-	follow_another_log(200, 100,
-	                   "\"event\":\"store_ahead_of_log\",\"store_position\":203,\"log_durable\":103");
+	follow_another_log(200, 100, "\"event\":\"store_ahead_of_log\",\"store_position\":203,\"log_durable\":103");
 	follow_another_log(200, 100, "\"set_aside\":1");
 }
 

@@ -528,7 +528,8 @@ static void three_pages_are_kept_beside_what_is_promised(void **state)
 		assert_int_equal(journal_writer_step(log, &error), 1);
 	}
 	assert_int_equal(error.code, FAULT_BUSY);
-	assert_int_equal(n, SMALL_SEGMENT / DISK_PAGE - 2 - 3); /* a page each; the header and the last seal have theirs */
+	assert_int_equal(n,
+	                 SMALL_SEGMENT / DISK_PAGE - 2 - 3); /* a page each; the header and the last seal have theirs */
 	log_close(log);
 	disk_done(disk);
 }
