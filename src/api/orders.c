@@ -37,6 +37,7 @@ struct order_job {
 	bool found, foreign; /* there is such an order; it is another buyer's */
 	enum order_status status;
 	bool same_payment;
+	bool refund_known;    /* left: this payment is recorded as due back already */
 	uint64_t knows_since; /* left: what was granted before this sequence the read model does not know whole */
 	uint8_t buyer_size;
 	char buyer[BUYER_SIZE_MAX];
@@ -150,13 +151,22 @@ static void left_found(void *context, const struct store_order *order)
 	render_order(&job->job.body, call->api->options.log_number, order);
 }
 
+static void refund_found(void *context, const struct store_refund *refund)
+{
+	struct order_job *job = context;
+	job->refund_known = job->refund_known || text_is(refund->payment_ref, job->job.call->ask->payment_ref);
+}
+
 static void left_work(struct job *base)
 {
 	struct store *store = base->call->api->options.store;
+	const struct ask *ask = base->call->ask;
 	struct order_job *job = (struct order_job *)base;
-	base->fault = store->ops->order(store, base->call->ask->order, left_found, base, &base->error);
-	if (base->fault == 0)
+	base->fault = store->ops->order(store, ask->order, left_found, base, &base->error);
+	if (base->fault >= 0)
 		base->fault = store_knows_since(store, &job->knows_since, &base->error);
+	if (base->fault >= 0 && ask->kind == ASK_CONFIRM)
+		base->fault = store->ops->refunds(store, ask->order, refund_found, base, &base->error);
 }
 
 /* What repeating the request gets, now that the order has ended for good. */
@@ -182,7 +192,7 @@ static void left_done(struct job *base)
 	call->ask->answer.verdict = mine ? left_verdict(job) : VERDICT_UNKNOWN_ORDER;
 	if (before && call->ask->kind == ASK_CONFIRM)
 		call->ask->answer.verdict = VERDICT_REFUND_DUE;
-	if (call->ask->answer.verdict == VERDICT_REFUND_DUE) {
+	if (call->ask->answer.verdict == VERDICT_REFUND_DUE && !job->refund_known) {
 		call->ask->store_asked = true; /* recorded first, then answered */
 		call_submit(call);
 		return;

@@ -87,6 +87,7 @@ struct store_ops {
 	/* FAULT_DAMAGED when the order is not there. An empty payment_ref leaves what is there. */
 	int (*end_order)(struct store *store, uint64_t sequence, enum order_status status, struct wall_ms ended_at,
 	                 struct text payment_ref, struct error *error);
+	/* One row for a payment, the first: its provider may repeat it. */
 	int (*put_refund)(struct store *store, const struct store_refund *refund, struct error *error);
 	int (*add_second)(struct store *store, const struct store_second *second, struct error *error);
 	int (*put_mark)(struct store *store, enum store_mark mark, uint64_t value, struct error *error);
@@ -109,7 +110,7 @@ struct store_ops {
 	int (*seconds)(struct store *store, struct text drop, int64_t from, uint32_t limit, store_second_fn *each,
 	               void *context, struct error *error); /* oldest first; how many */
 	int (*refunds)(struct store *store, uint64_t order, store_refund_fn *each, void *context,
-	               struct error *error); /* oldest first; how many */
+	               struct error *error); /* by payment_ref; how many */
 	void (*close)(struct store *store);
 };
 

@@ -342,12 +342,14 @@ static void refunds_stand_beside_their_order(void **state)
 	struct series series = {0};
 	struct error error;
 	begin(store);
-	must_do(store->ops->put_refund(store, &(struct store_refund){21, 7, TEXT("pay-b"), {900}}, &error), &error);
-	must_do(store->ops->put_refund(store, &(struct store_refund){20, 7, TEXT("pay-a"), {800}}, &error), &error);
+	must_do(store->ops->put_refund(store, &(struct store_refund){21, 7, TEXT("pay-a"), {900}}, &error), &error);
+	must_do(store->ops->put_refund(store, &(struct store_refund){20, 7, TEXT("pay-b"), {800}}, &error), &error);
 	must_do(store->ops->put_refund(store, &(struct store_refund){22, 6, TEXT("pay-c"), {950}}, &error), &error);
-	commit(store, 22);
+	must_do(store->ops->put_refund(store, &(struct store_refund){23, 7, TEXT("pay-a"), {990}}, &error), &error);
+	commit(store, 23);
+	/* A payment that its provider repeats was three refunds once. */
 	assert_int_equal(store->ops->refunds(store, 7, add_refund, &series, &error), 2);
-	assert_string_equal(series.text, "20 of 7: pay-a at 800\n21 of 7: pay-b at 900\n");
+	assert_string_equal(series.text, "21 of 7: pay-a at 900\n20 of 7: pay-b at 800\n");
 	assert_int_equal(store->ops->refunds(store, 4, add_refund, &series, &error), 0);
 	store->ops->close(store);
 }
