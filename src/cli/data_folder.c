@@ -41,6 +41,20 @@ static int failed(const char *what, const char *path, struct error *error)
 	return error_set(error, code, "%s %s: %s", what, path, strerror(errno));
 }
 
+/* What was made in a folder is only there for good when the folder is synced. */
+static int sync_parent(const char *path, struct error *error)
+{
+	char *copy = strdup(path);
+	if (!copy)
+		return error_set(error, FAULT_MEMORY, "no memory for a path");
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 || fsync(fd) != 0 ? failed("cannot sync the folder of", path, error) : 0;
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return rc;
+}
+
 int data_folder_ensure(const struct settings *settings, bool *ret_made, struct error *error)
 {
 	const char *path = setting_text(settings, SETTING_DATA);
@@ -55,24 +69,13 @@ int data_folder_ensure(const struct settings *settings, bool *ret_made, struct e
 		                 "the data directory %s cannot be used: %s; give it to this user, or name another one "
 		                 "by --data",
 		                 path, S_ISDIR(about.st_mode) ? strerror(errno) : "it is no directory");
-	*ret_made = made;
-	return 0;
+	int rc = made ? sync_parent(path, error) : 0;
+	if (rc == 0)
+		*ret_made = made;
+	return rc;
 }
 
 /* ---- writing a secret ---- */
-
-static int sync_parent(const char *path, struct error *error)
-{
-	char *copy = strdup(path);
-	if (!copy)
-		return error_set(error, FAULT_MEMORY, "no memory for a path");
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 || fsync(fd) != 0 ? failed("cannot sync the folder of", path, error) : 0;
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	return rc;
-}
 
 static int write_synced(const char *path, const char *text, struct error *error)
 {
@@ -198,12 +201,16 @@ static int make_secret(const char *folder, struct error *error)
 {
 	struct buf path = {0};
 	char secret[2 * SECRET_BYTES + 1];
-	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+	bool made = mkdir(folder, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return failed("cannot make", folder, error);
+	int rc = made ? sync_parent(folder, error) : 0;
+	if (rc < 0)
+		return rc;
 	buf_printf(&path, "%s/main.key", folder);
 	buf_put(&path, "", 1);
 	hex_random(secret, SECRET_BYTES);
-	int rc =
+	rc =
 	    path.failed ? error_set(error, FAULT_MEMORY, "no memory for a path") : write_secret(path.at, secret, error);
 	explicit_bzero(secret, sizeof secret);
 	buf_fini(&path);

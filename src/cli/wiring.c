@@ -257,7 +257,8 @@ static int fold(struct wiring *wiring, struct error *error)
 	struct fold_progress progress;
 	uint64_t snapshot;
 	struct mono_ns begun = clock_mono(), loaded, opened;
-	int rc = disk_lock(wiring->disk, "lock", error); /* a damaged snapshot is set aside: that is the owner's to do */
+	int rc =
+	    disk_lock(wiring->disk, "lock", error); /* a damaged snapshot is set aside: that is the owner's to do */
 	if (rc == 0)
 		rc = follow_load_snapshot(wiring->disk, &limits, 0, &wiring->core, &snapshot, error);
 	loaded = clock_mono();

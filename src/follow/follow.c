@@ -46,7 +46,8 @@ struct follower {
 	struct projector *projector;
 	struct log_cursor *cursor;
 	bool of_store; /* the last fault is the store's, not the log's or the fold's */
-	bool to_renew; /* the store was to be thrown away, and could not be made anew yet */
+	bool to_renew; /* the store was to be thrown away, and could not be made anew yet … */
+	bool to_keep;  /* … and what there was is to be set aside */
 	uint32_t back_off_ms;
 	uint64_t damaged_at; /* position, and one more, at which the store was found damaged last; 0: never */
 	struct mono_ns last_snapshot_at;
@@ -117,6 +118,7 @@ static int throw_away(struct follower *self, bool keep, const char *reason, stru
 	publish_position(self, 0);
 	int rc = self->options.store->ops->renew(self->options.store, keep, error);
 	self->of_store = self->to_renew = rc < 0;
+	self->to_keep = keep;
 	return rc;
 }
 
@@ -229,15 +231,26 @@ static void end_session(struct follower *self)
 	self->projector = NULL;
 }
 
+/* Rows are made of durable records only: the log has lost acknowledged ones, unless an older copy of it was put back.
+ * The store is the witness of what they said, and is kept. */
+static void say_ahead(uint64_t position, uint64_t durable)
+{
+	log_line(LOG_ERROR, "store_ahead_of_log", LOG_NUMBER("store_position", position),
+	         LOG_NUMBER("log_durable", durable),
+	         LOG_TEXT("detail", "the log lacks records that were acknowledged; the read model that has them is set "
+	                            "aside, and made anew from the log"));
+}
+
 static int begin_session(struct follower *self, struct error *error)
 {
 	uint64_t position = 0, hash = 0;
-	int rc = self->to_renew ? throw_away(self, false, "it could not be made anew before", error) : 0;
+	int rc = self->to_renew ? throw_away(self, self->to_keep, "it could not be made anew before", error) : 0;
 	if (rc == 0)
 		rc = store_place(self, &position, &hash, error);
 	if (rc == 0 && position > log_durable(self->options.log)) {
+		say_ahead(position, log_durable(self->options.log));
+		rc = throw_away(self, true, "it is ahead of the log", error);
 		position = 0;
-		rc = throw_away(self, false, "it is ahead of the log", error);
 	}
 	if (rc == 0)
 		rc = begin_at(self, position, error);

@@ -2,7 +2,6 @@
  * never leaves a hole. */
 #include "log/journal_inside.h"
 
-
 /* The oldest segment, if all of it lies before; never the last one. */
 static bool oldest_before(struct journal *journal, uint64_t before, uint64_t *ret_first)
 {

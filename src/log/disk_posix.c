@@ -148,6 +148,19 @@ static int posix_write(struct disk_file *file, const void *bytes, size_t size, u
 	return error_set(error, FAULT_IO, "write %s: %zd of %zu bytes were taken", file->name, put, size);
 }
 
+/* Writes out what fill has put there, and waits. A failure told here is told by no later fsync; where the system or the
+ * file system has no such call, that one does all. */
+static int write_back(struct disk_file *file, uint64_t offset, size_t size, struct error *error)
+{
+	char text[96];
+	if (sync_file_range(file->fd, (off_t)offset, (off_t)size,
+	                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) == 0)
+		return 0;
+	if (errno == ENOSYS || errno == EINVAL || errno == ESPIPE || errno == EOPNOTSUPP)
+		return 0;
+	return error_set(error, FAULT_IO, "sync_file_range %s: %s", file->name, strerror_r(errno, text, sizeof text));
+}
+
 /* Allocating first says at once that there is no room, before the little there is has been used. */
 static int posix_fill(struct disk_file *file, uint64_t size, struct error *error)
 {
@@ -157,10 +170,10 @@ static int posix_fill(struct disk_file *file, uint64_t size, struct error *error
 	for (uint64_t offset = 0; offset < size; offset += FILL_CHUNK) {
 		size_t chunk = size - offset < FILL_CHUNK ? (size_t)(size - offset) : FILL_CHUNK;
 		int fault = posix_write(file, zeros, chunk, offset, error);
+		if (!fault)
+			fault = write_back(file, offset, chunk, error);
 		if (fault)
 			return fault;
-		sync_file_range(file->fd, (off_t)offset, (off_t)chunk,
-		                SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
 	}
 	return 0;
 }

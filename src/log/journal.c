@@ -1,9 +1,15 @@
 /* The ledger's side of the journal: records go into the ring, are echoed from it, and handed over as a group.
  *
- * Why append can promise a place. At each look the ledger learns how much waits (handed over, not taken) and what the
- * open segment has left. Until its next look the writer makes at most two batches of what was there: one of all that
- * waited, one of the group that gathers now; and before each a seal. If these fit, so does everything. With a blank
- * segment at hand there is nothing to count: the ring is less than half a segment, so all of it fits a blank one.
+ * Why append can promise a place. At each look the ledger learns how much waits (W bytes, handed over and not taken) and
+ * what the open segment has left. What waited and the group that gathers now (G) become two batches, of 128 + W and
+ * 128 + G bytes, and SPARE_PAGES are kept beside them:
+ *   - The look may fall between the writer's copying of a part A of W and its telling so: A and the rest B of W are then
+ *     two batches. Their heads (128 bytes each) and two last pages that are not full take up to two pages more than the
+ *     one batch of W: 128 + W = n pages, 128 + A = one byte above i pages, 128 + B = 127 bytes above n - i pages.
+ *   - One seal may come between them and G. Between A and B none does, B waits already; and the page for the last one is
+ *     kept by rest_behind().
+ * With a blank segment at hand there is nothing to count: the ring is less than half a segment, so all of it fits a
+ * blank one.
  */
 #include "log/journal.h"
 
@@ -39,7 +45,8 @@ static void look(struct journal *journal)
 static bool has_place(const struct journal *journal, uint64_t framed)
 {
 	const struct journal_seen *seen = &journal->seen;
-	uint64_t need = batch_space(seen->waiting_bytes) + 2 * DISK_PAGE + batch_space(journal->group_bytes + framed);
+	uint64_t need =
+	    batch_space(seen->waiting_bytes) + SPARE_PAGES * DISK_PAGE + batch_space(journal->group_bytes + framed);
 	return seen->has_blank || need <= seen->rest;
 }
 

@@ -120,6 +120,9 @@ static inline void journal_tail_set(struct journal *journal, uint64_t first, uin
 	atomic_store_explicit(&journal->tail_end, end, memory_order_release);
 }
 
+/* Beside the batches of what waits and what gathers: two for a batch that becomes two, one for a seal (journal.c). */
+#define SPARE_PAGES 3
+
 /* What a batch of so many framed bytes takes on disk; none for none. */
 static inline uint64_t batch_space(uint64_t framed_bytes)
 {

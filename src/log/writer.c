@@ -21,7 +21,7 @@
 static uint64_t last_bytes(const struct journal *journal)
 {
 	uint64_t bytes = journal->segment_size / 8;
-	uint64_t record = batch_space(BATCH_FRAME_SIZE + journal_record_size_max(journal)) + 2 * DISK_PAGE;
+	uint64_t record = batch_space(BATCH_FRAME_SIZE + journal_record_size_max(journal)) + SPARE_PAGES * DISK_PAGE;
 	if (bytes > JOURNAL_LAST_BYTES)
 		bytes = JOURNAL_LAST_BYTES;
 	return bytes > record ? bytes : record;

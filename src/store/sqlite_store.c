@@ -227,9 +227,13 @@ static int renew(struct store *store, bool keep, struct error *error)
 	while (self->idle_count < self->reader_count)
 		pthread_cond_wait(&self->returned, &self->lock);
 	close_all(self);
-	int rc = self->memory ? 0 : remove_files(self, keep, error);
-	if (rc == 0)
+	int rc = self->memory ? 0 : remove_files(self, keep && !self->set_aside, error);
+	if (rc == 0) {
+		self->set_aside = self->set_aside || keep;
 		rc = open_all(self, error);
+	}
+	if (rc == 0)
+		self->set_aside = false;
 	self->renewing = false;
 	self->closed = rc < 0;
 	pthread_cond_broadcast(&self->returned);

@@ -39,8 +39,9 @@ struct sqlite_store {
 	pthread_cond_t returned;
 	struct reader reader[READERS], *idle[READERS];
 	uint32_t reader_count, idle_count;
-	bool renewing; /* who wants to read waits */
-	bool closed;   /* renew() did not come to its end: there is nothing to read */
+	bool set_aside; /* by a renew that then failed: what lies there now is no store yet */
+	bool renewing;  /* who wants to read waits */
+	bool closed;    /* renew() did not come to its end: there is nothing to read */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)

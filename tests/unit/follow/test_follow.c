@@ -307,7 +307,7 @@ static void a_deleted_store_is_rebuilt_row_for_row(void **state)
 	stage_close(&stage);
 }
 
-static void follow_another_log(uint32_t first_records, uint32_t other_records)
+static void follow_another_log(uint32_t first_records, uint32_t other_records, const char *says)
 {
 	struct stage first = stage_open(), other = stage_open();
 	struct store *store = memory_store();
@@ -319,6 +319,8 @@ static void follow_another_log(uint32_t first_records, uint32_t other_records)
 	follow_all(&other, store);
 	char *said = listen_end();
 	assert_non_null(strstr(said, "store_rebuilt"));
+	if (!strstr(said, says))
+		fail_msg("%s is not in: %s", says, said);
 	assert_same_rows(store, rows);
 	free(said);
 	free(rows);
@@ -327,14 +329,37 @@ static void follow_another_log(uint32_t first_records, uint32_t other_records)
 	stage_close(&other);
 }
 
-static void a_store_ahead_of_the_log_is_rebuilt(void **state)
+/* It is the only witness of records that were acknowledged and are gone from the log: it was deleted with a warning. */
+static void a_store_ahead_of_the_log_is_said_and_set_aside(void **state)
 {
-	follow_another_log(200, 100);
+	follow_another_log(200, 100, "\"event\":\"store_ahead_of_log\",\"store_position\":203,\"log_durable\":103");
+	follow_another_log(200, 100, "\"set_aside\":1");
+}
+
+/* Nor is it deleted by the second try, when the first one could not set it aside. */
+static void a_store_ahead_of_the_log_is_set_aside_at_the_second_try(void **state)
+{
+	struct stage first = stage_open(), other = stage_open();
+	struct store *store = memory_store();
+	struct faulty_store faulty = faulty_store_open(store);
+	shop_trade(&first.shop, 200, 9);
+	shop_trade(&other.shop, 100, 10);
+	follow_all(&first, store);
+	faulty.fail_in = 1;
+	listen_begin();
+	follow_all(&other, &faulty.store);
+	char *said = listen_end();
+	assert_non_null(strstr(said, "it could not be made anew before"));
+	assert_null(strstr(said, "\"set_aside\":0"));
+	free(said);
+	store->ops->close(store);
+	stage_close(&first);
+	stage_close(&other);
 }
 
 static void a_store_of_another_log_is_rebuilt(void **state)
 {
-	follow_another_log(100, 200);
+	follow_another_log(100, 200, "\"set_aside\":0");
 }
 
 /* ---- waiting ---- */
@@ -413,7 +438,8 @@ int main(void)
 	    cmocka_unit_test(while_it_fails_the_metrics_say_so),
 	    cmocka_unit_test(a_damaged_store_is_rebuilt),
 	    cmocka_unit_test(a_deleted_store_is_rebuilt_row_for_row),
-	    cmocka_unit_test(a_store_ahead_of_the_log_is_rebuilt),
+	    cmocka_unit_test(a_store_ahead_of_the_log_is_said_and_set_aside),
+	    cmocka_unit_test(a_store_ahead_of_the_log_is_set_aside_at_the_second_try),
 	    cmocka_unit_test(a_store_of_another_log_is_rebuilt),
 	    cmocka_unit_test(whoever_waits_is_woken),
 	    cmocka_unit_test(stopping_projects_what_is_durable),

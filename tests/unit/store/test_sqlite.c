@@ -1,7 +1,9 @@
 #include "conform.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -159,6 +161,29 @@ static void a_newer_one_is_refused_and_an_older_one_made_anew(void **state)
 	store = open_store(false);
 	assert_int_equal(position_of(store), 0);
 	assert_false(is_there(".damaged"));
+	store->ops->close(store);
+}
+
+/* What was set aside is not driven out by the half of a store that a full disk let be made in its place. */
+static void what_was_set_aside_survives_a_second_try(void **state)
+{
+	struct store *store = open_with_orders(3);
+	struct error error;
+	struct rlimit before, none;
+	uint64_t position = position_of(store);
+	assert_true(position > 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_true(store->ops->renew(store, true, &error) < 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_true(is_there(""));
+	must_do(store->ops->renew(store, true, &error), &error);
+	assert_int_equal(position_of(store), 0);
+	store->ops->close(store);
+	must_do(store_sqlite_open(beside(".damaged"), false, &store, &error), &error);
+	assert_int_equal(position_of(store), position);
 	store->ops->close(store);
 }
 
@@ -365,6 +390,7 @@ int main(void)
 	    cmocka_unit_test(what_is_no_database_is_set_aside),
 	    cmocka_unit_test(somebody_elses_database_is_left_alone),
 	    cmocka_unit_test(a_newer_one_is_refused_and_an_older_one_made_anew),
+	    cmocka_unit_test(what_was_set_aside_survives_a_second_try),
 	    cmocka_unit_test(damage_is_found_and_renewed),
 	    cmocka_unit_test(a_full_disk_takes_nothing_and_later_all),
 	    cmocka_unit_test(an_audit_reads_beside_the_writer),
