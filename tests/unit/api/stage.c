@@ -171,6 +171,11 @@ void stage_open(struct stage *stage, const struct stage_options *options)
 	*stage = (struct stage){.disk = disk_memory_new(), .log = memory_log_new()};
 	must(core_new(&LIMITS, &stage->core, NULL) == 0);
 	must(store_sqlite_open(":memory:", false, &stage->store, NULL) == 0);
+	stage->store_ops = *stage->store->ops;
+	if (options->change_store) {
+		options->change_store(&stage->store_ops);
+		stage->store->ops = &stage->store_ops;
+	}
 	start_ledger(stage, options);
 	start_follower(stage);
 	start_api(stage, options);

@@ -13,6 +13,7 @@ struct stage_options {
 	uint32_t ring_size; /* 0: 64 */
 	enum eligibility eligibility;
 	uint32_t eligibility_percent, eligibility_delay_ms;
+	void (*change_store)(struct store_ops *ops); /* before anybody uses it; NULL: as it is */
 };
 
 struct stage {
@@ -21,6 +22,7 @@ struct stage {
 	struct ledger_thread *ledger;
 	struct follower *follower;
 	struct store *store;
+	struct store_ops store_ops; /* with change_store: what it does */
 	/* the double of net */
 	uint32_t fail_alloc_in; /* the n-th exchange_alloc() of the next request gives none; 0: off */
 	bool pool_is_full;

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/order_id.h"
+#include "follow/follow.h"
 #include "http/json.h"
 #include "log/memory.h"
 #include "stage.h"
@@ -221,6 +223,76 @@ static void a_check_that_is_unfinished_at_a_stop_answers_503(void **state)
 	stage_close(&stage);
 }
 
+/* ---- a read model that is thrown away during a reading ---- */
+
+static struct stage *reading;
+static struct store_ops sound;
+static _Atomic bool damaged;
+static bool paused;
+
+static int begin_unless_damaged(struct store *store, struct error *error)
+{
+	return damaged ? error_set(error, FAULT_DAMAGED, "the test's damage") : sound.begin(store, error);
+}
+
+static int renew_later(struct store *store, bool keep, struct error *error)
+{
+	return error_set(error, FAULT_IO, "not while the test runs");
+}
+
+static void note_paused(struct ask *ask)
+{
+	paused = true;
+}
+
+/* The next record has the follower find the damage; whoever reads on then reads an empty store. */
+static int order_of_a_store_thrown_away(struct store *store, uint64_t sequence, store_order_fn *each, void *context,
+                                        struct error *error)
+{
+	static struct ask pause;
+	if (!damaged) {
+		pause = (struct ask){
+		    .kind = ASK_DROP_PAUSE, .drop = TEXT("spring"), .actor = TEXT("stage"), .done = note_paused};
+		damaged = true;
+		assert_int_equal(ledger_submit(reading->ledger, 0, &pause, 1), 1);
+		for (int i = 0; i < 100000 && follower_position(reading->follower) > 0; i++)
+			usleep(100);
+	}
+	return 0;
+}
+
+static void throw_away_while_read(struct store_ops *ops)
+{
+	sound = *ops;
+	ops->begin = begin_unless_damaged;
+	ops->renew = renew_later;
+	ops->order = order_of_a_store_thrown_away;
+}
+
+/* The story: the reader had waited for the position, and then read the store that had just been made anew: "there is no
+ * such order", or "this key has none", which is a second order for the key. */
+static void what_is_not_found_in_a_store_thrown_away_meanwhile_is_not_said(void **state)
+{
+	struct stage stage;
+	struct scene scene;
+	char order[ORDER_ID_SIZE], request[64];
+	reading = &stage;
+	open_sale(&stage, &(struct stage_options){.change_store = throw_away_while_read});
+	order_id_format(0, 1, order);
+	snprintf(request, sizeof request, "GET /v1/orders/%.15s", order);
+	scene_play(&scene, &stage, STAGE_ADMIN, request, "");
+	assert_int_equal(follower_position(stage.follower), 0);
+	assert_int_equal(scene.status, 503);
+	assert_true(scene_says(&scene, "overloaded"));
+	scene_fini(&scene);
+	for (int i = 0; i < 100000 && !paused; i++) {
+		api_woken(stage.api, 0);
+		usleep(100);
+	}
+	assert_true(paused);
+	stage_close(&stage);
+}
+
 static void a_refusal_of_the_parser_is_a_problem_too(void **state)
 {
 	struct buf lines = {0}, body = {0};
@@ -247,6 +319,7 @@ int main(void)
 	    cmocka_unit_test(a_log_without_room_takes_no_claims_but_payments),
 	    cmocka_unit_test(a_client_that_left_is_still_granted_and_the_answer_goes_nowhere),
 	    cmocka_unit_test(a_check_that_is_unfinished_at_a_stop_answers_503),
+	    cmocka_unit_test(what_is_not_found_in_a_store_thrown_away_meanwhile_is_not_said),
 	    cmocka_unit_test(a_refusal_of_the_parser_is_a_problem_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
