@@ -182,11 +182,13 @@ void call_position(struct call *call, uint64_t sequence)
 
 /* ---- reading the request ---- */
 
+#define OUT_OF_MEMORY "No memory for this request now."
+
 void *call_alloc(struct call *call, size_t size)
 {
 	void *memory = exchange_alloc(call->exchange, size);
 	if (!memory)
-		call_refuse(call, "overloaded", "No memory for this request now.");
+		call_refuse(call, "overloaded", OUT_OF_MEMORY);
 	return memory;
 }
 
@@ -265,9 +267,12 @@ static void ask_done(struct ask *ask)
 
 struct ask *call_ask(struct call *call, enum ask_kind kind, void (*answered)(struct call *call, struct ask *ask))
 {
-	struct ask *ask = call_alloc(call, sizeof *ask);
-	if (!ask)
+	struct ask *ask = exchange_take(call->exchange, sizeof *ask);
+	if (!ask) {
+		call_refuse(call, "overloaded", OUT_OF_MEMORY);
 		return NULL;
+	}
+	memset(ask, 0, ASK_CLEARED);
 	ask->kind = kind;
 	ask->actor = call_actor(call);
 	ask->loop = call->loop->number;

@@ -13,6 +13,7 @@
 #define DIBS_API_CALL_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "api/api.h"
 #include "api/eligibility.h"
@@ -64,10 +65,13 @@ struct call {
 	struct ask *ask;
 	struct call *next; /* of this round's */
 	void (*answered)(struct call *call, struct ask *ask);
+	/* From here on written before it is read: a new call is cleared up to this. */
+	struct router_match match;
 	struct check check;
 	char request_id_made[24];
-	struct router_match match;
 };
+
+#define CALL_CLEARED offsetof(struct call, match)
 
 /* ---- replies: each ends the call ---- */
 

@@ -9,6 +9,8 @@
 #ifndef DIBS_LEDGER_ASK_H
 #define DIBS_LEDGER_ASK_H
 
+#include <stddef.h>
+
 #include "core/core.h"
 
 enum ask_kind {
@@ -82,7 +84,6 @@ struct ask {
 	                      left the core: record the payment */
 	bool unpaid;     /* confirm, store_asked: it was sold at once, and the store knows no payment for it */
 	uint32_t line_count;
-	struct ask_line line[LINES_MAX];
 	int64_t restock;
 	struct wall_ms closes_at;
 	const struct drop_spec *spec;
@@ -92,7 +93,6 @@ struct ask {
 	uint32_t rules_number;
 
 	/* the ledger's */
-	struct answer answer;
 	struct ask *next;
 	uint64_t counter;        /* of its record: echoes find their asks by it */
 	struct wall_ms latest;   /* past it, a record without an echo is an unknown outcome */
@@ -104,6 +104,12 @@ struct ask {
 	uint32_t loop;
 	void (*done)(struct ask *ask); /* on the asker's loop thread */
 	void *context;
+
+	/* Long, and mostly unused: from here on nothing is read before it is written, so nobody has to clear it. */
+	struct ask_line line[LINES_MAX]; /* the asker's, line_count of them */
+	struct answer answer;            /* the ledger's */
 };
+
+#define ASK_CLEARED offsetof(struct ask, line) /* bytes of a new ask that must be zero */
 
 #endif

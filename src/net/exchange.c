@@ -100,9 +100,14 @@ struct text exchange_header(const struct exchange *exchange, struct text name)
 	return TEXT_NONE;
 }
 
+void *exchange_take(struct exchange *exchange, size_t size)
+{
+	return turn_alloc((struct turn *)exchange, size);
+}
+
 void *exchange_alloc(struct exchange *exchange, size_t size)
 {
-	void *at = turn_alloc((struct turn *)exchange, size);
+	void *at = exchange_take(exchange, size);
 	return at ? memset(at, 0, size) : NULL;
 }
 

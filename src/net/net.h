@@ -54,8 +54,9 @@ struct exchange {
 struct text exchange_header(const struct exchange *exchange, struct text name);
 bool header_is(struct text name, struct text lower_case);
 
-/* Zeroed memory that lives as long as the exchange; NULL when the system gives none. */
+/* Memory that lives as long as the exchange, zeroed by alloc, as it comes by take; NULL when the system gives none. */
 void *exchange_alloc(struct exchange *exchange, size_t size);
+void *exchange_take(struct exchange *exchange, size_t size);
 
 /* Answers; the exchange is gone after it. header_lines: whole lines, each "Name: value\r\n"; Content-Length, Date and
  * Connection are net's. body is copied. On HEAD the body is counted and not sent. */

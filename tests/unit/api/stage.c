@@ -32,13 +32,22 @@ struct text exchange_header(const struct exchange *exchange, struct text name)
 	return TEXT_NONE;
 }
 
-void *exchange_alloc(struct exchange *exchange, size_t size)
+/* Full of what nobody may rely on. */
+void *exchange_take(struct exchange *exchange, size_t size)
 {
 	struct scene *scene = scene_of(exchange);
 	if (scene->stage->fail_alloc_in && --scene->stage->fail_alloc_in == 0)
 		return NULL;
 	must(scene->status == 0 && scene->memory_count < 256);
-	return scene->memory[scene->memory_count++] = calloc(1, size + 1);
+	void *memory = malloc(size + 1);
+	must(memory);
+	return scene->memory[scene->memory_count++] = memset(memory, 0xa5, size + 1);
+}
+
+void *exchange_alloc(struct exchange *exchange, size_t size)
+{
+	void *memory = exchange_take(exchange, size);
+	return memory ? memset(memory, 0, size) : NULL;
 }
 
 void exchange_reply(struct exchange *exchange, int status, struct text header_lines, struct text body)

@@ -24,7 +24,7 @@ struct stage {
 	struct store *store;
 	struct store_ops store_ops; /* with change_store: what it does */
 	/* the double of net */
-	uint32_t fail_alloc_in; /* the n-th exchange_alloc() of the next request gives none; 0: off */
+	uint32_t fail_alloc_in; /* the n-th memory asked for by the next request is not there; 0: off */
 	bool pool_is_full;
 	/* not a test's */
 	struct core *core;
