@@ -55,6 +55,7 @@ struct ledger_thread {
 	uint64_t awaited;   /* sequence whose way to the disk is being timed; 0: none */
 	struct mono_ns awaited_since;
 	uint64_t durable_ns; /* how long that takes, smoothed */
+	bool log_is_busy;    /* it did not take all of the last step's appends */
 };
 
 /* ---- time: the wall clock at the start, and from then on the monotonic one ---- */
@@ -180,7 +181,8 @@ static int append_all(struct ledger_thread *thread, struct ledger_output *output
 	}
 	if (taken)
 		log_flush(thread->log);
-	if (taken == output->append_count)
+	thread->log_is_busy = taken < output->append_count;
+	if (!thread->log_is_busy)
 		return 0;
 	struct ledger_output untaken;
 	ledger_unappended(thread->ledger, taken, &untaken);
@@ -280,9 +282,8 @@ static int64_t sleep_ns(const struct ledger_thread *thread)
 	return ms < INT64_MAX / MS_NS ? ms * MS_NS : INT64_MAX;
 }
 
-static void sleep_until_log_moves(struct ledger_thread *thread)
+static void sleep_until_log_moves(struct ledger_thread *thread, int64_t ns)
 {
-	int64_t ns = sleep_ns(thread);
 	bell_set(&thread->bell, BELL_DEEP);
 	if (log_has_work(thread))
 		bell_clear(&thread->bell);
@@ -292,8 +293,13 @@ static void sleep_until_log_moves(struct ledger_thread *thread)
 
 static void sleep_until_rung(struct ledger_thread *thread)
 {
+	/* What a busy log did not take is due again at once: it is tried again when the log has moved, or a little later. */
+	if (thread->log_is_busy) {
+		sleep_until_log_moves(thread, LOG_SOON_NS);
+		return;
+	}
 	if (log_moves_soon(thread)) {
-		sleep_until_log_moves(thread);
+		sleep_until_log_moves(thread, sleep_ns(thread));
 		return;
 	}
 	bell_set(&thread->bell, BELL_LIGHT);

@@ -105,6 +105,13 @@ static void take(struct memory_log *log, struct wall_ms now, const uint8_t *byte
 		log->durable = log->count;
 }
 
+static bool is_busy(struct memory_log_faults *faults)
+{
+	bool now = faults->busy_from == 1;
+	faults->busy_from -= faults->busy_from > 1;
+	return is_due(&faults->busy_in) || now;
+}
+
 static int failure(struct error *error)
 {
 	return error_set(error, FAULT_IO, "the log in memory has failed, as it was told to");
@@ -119,7 +126,7 @@ static int append(struct log *of, struct wall_ms now, const uint8_t *bytes, size
 		log->has_failed = true;
 	if (log->has_failed)
 		fault = failure(error);
-	else if (is_due(&log->faults.busy_in))
+	else if (is_busy(&log->faults))
 		fault = error_set(error, FAULT_BUSY, "the log in memory is busy, as it was told to be");
 	else if (log->faults.room == LOG_ROOM_NONE)
 		fault = error_set(error, FAULT_NO_SPACE, "the log in memory is full, as it was told to be");
