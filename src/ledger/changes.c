@@ -205,10 +205,12 @@ static void take_drop(const struct core *core, struct change *change)
 	core_drop_view(core, change->drop, core_time(core), &view);
 	if (change->kind == CHANGED_TERMS)
 		change->terms = view_terms_of(&view);
-	else if (change->kind == CHANGED_FLOW)
-		change->flow = (struct view_flow){view.granted, view.left, view.last_left, view.next_due};
-	else
+	else if (change->kind == CHANGED_COUNT)
 		change->count = view.counts[change->index];
+	else {
+		change->flow = (struct view_flow){view.granted, view.left, view.last_left, view.next_due};
+		change->totals = (struct view_totals){core_order_count(core), core_pending_count(core)};
+	}
 }
 
 static void take_value(const struct core *core, struct change *change)
@@ -273,6 +275,7 @@ static void show(const struct changes *changes, const struct change *change, str
 		break;
 	case CHANGED_FLOW:
 		views_set_flow(views, change->drop, &change->flow);
+		views_set_totals(views, &change->totals);
 		break;
 	case CHANGED_STOCK:
 		views_set_stock(views, change->drop, change->index, &change->stock);

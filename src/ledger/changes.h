@@ -35,7 +35,10 @@ struct change {
 	uint32_t index:24; /* STOCK: the SKU's place; COUNT: verdict; KEY_…: its number */
 	union {
 		struct view_terms terms;
-		struct view_flow flow;
+		struct {
+			struct view_flow flow;
+			struct view_totals totals; /* of the whole core: whatever changes them changes a drop's flow */
+		};
 		struct view_stock stock;
 		uint64_t count;
 		bool revoked;

@@ -29,7 +29,7 @@
 struct counters {
 	_Atomic uint64_t verdicts[VERDICT_COUNT];
 	_Atomic uint64_t steps, asks, sequence, durable;
-	_Atomic uint32_t waiting, orders, orders_max, pending;
+	_Atomic uint32_t waiting;
 };
 
 struct ledger_thread {
@@ -91,8 +91,6 @@ static void count_state(struct ledger_thread *thread, uint64_t durable)
 {
 	struct counters *counters = &thread->counters;
 	set(counters->waiting, ledger_waiting(thread->ledger));
-	set(counters->orders, core_order_count(thread->core));
-	set(counters->pending, core_pending_count(thread->core));
 	set(counters->sequence, core_sequence(thread->core));
 	set(counters->durable, durable);
 	atomic_store_explicit(&thread->ready, ledger_is_ready(thread->ledger), memory_order_release);
@@ -419,7 +417,6 @@ static int start(struct ledger_thread *thread, struct error *error)
 	if (code)
 		return code;
 	count_state(thread, core_sequence(thread->core));
-	set(thread->counters.orders_max, thread->options.limits.orders);
 	log_on_moved(thread->log, log_has_moved, thread);
 	if (pthread_create(&thread->thread, NULL, run, thread) == 0)
 		return 0;
@@ -496,14 +493,15 @@ const struct views *ledger_views(const struct ledger_thread *thread)
 void ledger_statistics(const struct ledger_thread *thread, struct ledger_statistics *ret)
 {
 	const struct counters *counters = &thread->counters;
+	struct view_totals totals = views_totals(thread->views);
 	for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++)
 		ret->verdicts[verdict] = get(counters->verdicts[verdict]);
 	ret->steps = get(counters->steps);
 	ret->asks = get(counters->asks);
 	ret->waiting = get(counters->waiting);
-	ret->orders = get(counters->orders);
-	ret->orders_max = get(counters->orders_max);
-	ret->pending = get(counters->pending);
+	ret->orders = totals.orders;
+	ret->orders_max = thread->options.limits.orders;
+	ret->pending = totals.pending;
 	ret->sequence = get(counters->sequence);
 	ret->durable = get(counters->durable);
 }

@@ -140,6 +140,38 @@ static void expiry_and_leaving_are_shown(void **state)
 	play_close(play);
 }
 
+static void totals_are_those_of_what_is_durable(void **state)
+{
+	struct play *play = play_open();
+	play_drop(play, "shoes", 10, 0, 600);
+	play_drop(play, "hats", 10, 0, 0);
+	assert_int_equal(views_totals(play->views).orders, 0);
+	struct ask *anna = play_claim(play, "shoes", "anna", NULL, 1);
+	play_claim(play, "hats", "anna", NULL, 1);
+	play->hold_durable = true;
+	play_round(play);
+	assert_int_equal(core_order_count(play->core), 2);
+	assert_int_equal(views_totals(play->views).orders, 0);
+	assert_int_equal(views_totals(play->views).pending, 0);
+	play->hold_durable = false;
+	play_round(play);
+	assert_int_equal(views_totals(play->views).orders, 2);
+	assert_int_equal(views_totals(play->views).pending, 1);
+	play_of_order(play, ASK_CONFIRM, anna->answer.order.sequence);
+	play->hold_durable = true;
+	play_round(play);
+	assert_int_equal(views_totals(play->views).pending, 1);
+	play->hold_durable = false;
+	play_round(play);
+	assert_int_equal(views_totals(play->views).pending, 0);
+	play_restart(play);
+	assert_int_equal(views_totals(play->views).orders, 2);
+	play->now.ms += 60000; /* their time to be kept is over */
+	play_round(play);
+	assert_int_equal(views_totals(play->views).orders, 0);
+	play_close(play);
+}
+
 static void api_keys_are_shown_and_revoked(void **state)
 {
 	struct play *play = play_open();
@@ -348,6 +380,7 @@ int main(void)
 	    cmocka_unit_test(under_steady_load_the_view_is_exactly_the_durable_state),
 	    cmocka_unit_test(state_is_a_comparison_and_terms_are_shown),
 	    cmocka_unit_test(expiry_and_leaving_are_shown),
+	    cmocka_unit_test(totals_are_those_of_what_is_durable),
 	    cmocka_unit_test(api_keys_are_shown_and_revoked),
 	    cmocka_unit_test(after_a_restart_everything_is_shown_at_once),
 	    cmocka_unit_test(when_too_much_waits_to_be_shown_answers_wait_too),
