@@ -60,7 +60,7 @@ struct answer {
 	uint32_t drop;    /* number of the drop, or NO_DROP: its view is published before the answer is handed back */
 	struct wall_ms opens_at; /* not_open */
 	struct wall_ms retry_at; /* all_held: the drop's next deadline, WALL_NEVER: not known */
-	const char *setting;     /* overloaded by a full pool: which; else NULL */
+	const char *setting;     /* overloaded because a setting allows no more: its name; else NULL */
 	struct answer_order order;
 };
 

@@ -217,10 +217,18 @@ static bool take_place(struct ledger *ledger, struct ask *ask)
 	return true;
 }
 
+static void answer_no_place(struct ledger *ledger, struct ask *ask)
+{
+	ask->answer.setting = "waiting-max";
+	answer_unread(ledger, ask, VERDICT_OVERLOADED);
+}
+
 static void wait_in_queue(struct ledger *ledger, struct ask *ask)
 {
-	if (ledger->draining || !take_place(ledger, ask))
-		answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+	if (ledger->draining)
+		answer_unread(ledger, ask, VERDICT_OVERLOADED);
+	else if (!take_place(ledger, ask))
+		answer_no_place(ledger, ask);
 	else
 		ask_list_put(&ledger->queue, ask);
 }
@@ -228,7 +236,7 @@ static void wait_in_queue(struct ledger *ledger, struct ask *ask)
 static void append_ask(struct ledger *ledger, struct ask *ask, struct command *command)
 {
 	if (!take_place(ledger, ask)) {
-		answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+		answer_no_place(ledger, ask);
 		return;
 	}
 	if (!append_record(ledger, command)) {

@@ -117,6 +117,7 @@ static void waiting_is_bounded(void **state)
 	play_step(play);
 	assert_true(play_has(play, asks[4]));
 	assert_int_equal(asks[4]->answer.verdict, VERDICT_OVERLOADED);
+	assert_string_equal(asks[4]->answer.setting, "waiting-max");
 	assert_int_equal(ledger_waiting(play->ledger), 4); /* two appended, two that wait for units */
 	assert_false(play_has(play, asks[3]));
 	play->hold_echoes = false;
