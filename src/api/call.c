@@ -148,6 +148,12 @@ static void name_setting(struct problem *problem, const struct answer *answer, c
 	problem->detail = detail;
 }
 
+static void name_size(struct problem *problem, const struct answer *answer, char detail[DETAIL_SIZE])
+{
+	snprintf(detail, DETAIL_SIZE, "%s It takes %u bytes.", problem->detail, answer->record_size_max);
+	problem->detail = detail;
+}
+
 void call_refusal(struct call *call, const struct ask *ask)
 {
 	const struct answer *answer = &ask->answer;
@@ -166,6 +172,8 @@ void call_refusal(struct call *call, const struct ask *ask)
 	}
 	if (answer->verdict == VERDICT_OVERLOADED && answer->setting)
 		name_setting(&problem, answer, detail);
+	if (answer->verdict == VERDICT_TOO_LARGE)
+		name_size(&problem, answer, detail);
 	if (answer->verdict == VERDICT_ALL_HELD)
 		problem.retry_after_s = seconds_until(answer->retry_at, call->now);
 	call_problem(call, &problem);

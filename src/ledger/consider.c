@@ -239,15 +239,22 @@ static void append_ask(struct ledger *ledger, struct ask *ask, struct command *c
 		answer_no_place(ledger, ask);
 		return;
 	}
-	if (!append_record(ledger, command)) {
+	switch (append_record(ledger, command)) {
+	case APPEND_TAKEN:
+		ask->counter = ledger->counter;
+		ask->latest.ms = ledger->now.ms + ledger->options.claim_timeout_ms;
+		flight_put(&ledger->flight, ask, command);
+		break;
+	case APPEND_FULL:
 		if (ask->kind == ASK_CLAIM)
 			wait_for_units(ledger, command);
 		wait_in_queue(ledger, ask);
-		return;
+		break;
+	case APPEND_TOO_LARGE:
+		ask->answer.record_size_max = ledger->options.record_size_max;
+		answer_unread(ledger, ask, VERDICT_TOO_LARGE);
+		break;
 	}
-	ask->counter = ledger->counter;
-	ask->latest.ms = ledger->now.ms + ledger->options.claim_timeout_ms;
-	flight_put(&ledger->flight, ask, command);
 }
 
 static void consider(struct ledger *ledger, struct ask *ask, struct command *command)

@@ -98,8 +98,12 @@ void consider_all(struct ledger *ledger, struct ask_list *list);
 
 /* ---- append.c: what the ledger writes ---- */
 
-/* False: this step's appends are full; the next step's are not. */
-bool append_record(struct ledger *ledger, struct command *command);
+enum append {
+	APPEND_TAKEN,
+	APPEND_FULL,     /* this step's appends are full; the next step's are not */
+	APPEND_TOO_LARGE /* for this log, for ever */
+};
+enum append append_record(struct ledger *ledger, struct command *command);
 /* HELLO, TICK, CHECK, COUNTS, as far as each is due and the log has room. */
 void append_own(struct ledger *ledger);
 /* The log did not take it: it is due again. */

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "base/digest.h"
-#include "base/log_line.h"
 #include "base/must.h"
 #include "base/ring.h"
 #include "ledger/bell.h"
@@ -168,11 +167,7 @@ static int append_all(struct ledger_thread *thread, struct ledger_output *output
 	for (; taken < output->append_count; taken++) {
 		const struct ledger_append *append = &output->appends[taken];
 		int code = log_append(thread->log, now, append->bytes, append->size, error);
-		if (code ==
-		    FAULT_INVALID) /* too large for this log's segments: whoever asked is refused, nobody else */
-			log_line(LOG_ERROR, "record_too_large", LOG_NUMBER("bytes", append->size),
-			         LOG_TEXT("why", error->text));
-		if (code == FAULT_BUSY || code == FAULT_NO_SPACE || code == FAULT_INVALID)
+		if (code == FAULT_BUSY || code == FAULT_NO_SPACE)
 			break;
 		if (code)
 			return code;
@@ -395,6 +390,7 @@ static int make_ledger(struct ledger_thread *thread, struct error *error)
 	                                 .waiting_max = from->waiting_max,
 	                                 .claim_timeout_ms = from->claim_timeout_ms,
 	                                 .eligibility = from->eligibility,
+	                                 .record_size_max = log_record_size_max(thread->log),
 	                                 .log_number = from->log_number,
 	                                 .program = TEXT("dibs " DIBS_VERSION)};
 	random_bytes(options.digest_key, sizeof options.digest_key);

@@ -1,5 +1,6 @@
 """Out of file descriptors, of pool entries, of memory: that request fails clearly, the others go on."""
 
+import re
 import resource
 import socket
 import time
@@ -103,6 +104,17 @@ def test_out_of_drops_of_skus_and_of_keys(make_server):
     assert client.post("/v1/keys", json={"role": "shop"}).status_code == 201
     full(client.post("/v1/keys", json={"role": "shop"}), "api-keys-max")
     assert client.get("/v1/drops").status_code == 200
+
+
+def test_a_catalogue_that_no_record_holds(make_server):
+    server = make_server("--segment-size", "1MiB", "--batch-bytes", "1MiB")
+    client = server.client()
+    skus = [{"id": f"{i:064}", "stock": 1} for i in range(4000)]
+    before = metrics(server)["dibs_log_sequence"]
+    said = problem(client.put("/v1/drops/all", json={"skus": skus}), 413, "too_large")
+    assert re.search(r"takes \d{5,} bytes", said["detail"])
+    assert metrics(server)["dibs_log_sequence"] == before
+    assert client.put("/v1/drops/some", json={"skus": skus[:200]}).status_code == 201
 
 
 def test_out_of_order_lines(make_server):

@@ -247,6 +247,50 @@ static void a_catalogue_is_one_record(void **state)
 	play_close(play);
 }
 
+static struct drop_spec of_sizes(const char *id, const struct sku_spec *skus, uint32_t count)
+{
+	return (struct drop_spec){.id = text_of(id),
+	                          .limit_per_buyer = 1,
+	                          .keep_seconds = KEEP_SECONDS_MIN,
+	                          .opens_at = WALL_NEVER,
+	                          .closes_at = {WALL_MAX_MS},
+	                          .sku_count = count,
+	                          .skus = skus};
+}
+
+static uint32_t last_size(const struct play *play)
+{
+	return (uint32_t)play->records[play->record_count - 1].size;
+}
+
+/* Once, the log refused it, and with it all that came behind it in the same step; its asker heard "overloaded", and was
+ * to ask again. */
+static void what_is_too_large_for_the_log_is_refused_alone_and_before_it(void **state)
+{
+	struct sku_spec skus[3] = {{.id = TEXT("s")}, {.id = TEXT("m")}, {.id = TEXT("l")}};
+	struct drop_spec shoes = of_sizes("shoes", skus, 2), longer = of_sizes("shoes2", skus, 2);
+	struct drop_spec hats = of_sizes("hats", skus, 3);
+	struct play *play = play_open();
+	assert_int_equal(said(play, create(play, &shoes)), VERDICT_DONE);
+	uint32_t size = last_size(play);
+	play_close(play);
+
+	play = play_prepare();
+	play->options.record_size_max = size;
+	play_begin(play);
+	play_round(play);
+	struct ask *larger = create(play, &hats), *just = create(play, &shoes), *by_one = create(play, &longer);
+	play_round(play);
+	assert_int_equal(larger->answer.verdict, VERDICT_TOO_LARGE);
+	assert_int_equal(larger->answer.record_size_max, size);
+	assert_int_equal(just->answer.verdict, VERDICT_DONE);
+	assert_int_equal(by_one->answer.verdict, VERDICT_TOO_LARGE);
+	assert_int_equal(play_count(play, COMMAND_DROP_CREATE), 1);
+	assert_true(ledger_is_idle(play->ledger));
+	assert_int_equal(ledger_waiting(play->ledger), 0);
+	play_close(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +303,7 @@ int main(void)
 	    cmocka_unit_test(a_restock_with_a_key_counts_once),
 	    cmocka_unit_test(unknown_things_are_unknown),
 	    cmocka_unit_test(a_catalogue_is_one_record),
+	    cmocka_unit_test(what_is_too_large_for_the_log_is_refused_alone_and_before_it),
 	};
 	digest_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -429,6 +429,31 @@ static void a_log_that_is_busy_at_the_start_is_asked_again(void **state)
 	stage_free(stage);
 }
 
+/* The log says how large a record may be, and what would be larger does not come to it. */
+static void what_the_log_cannot_take_stops_nobody_else(void **state)
+{
+	struct stage *stage = stage_prepare();
+	struct sku_spec skus[2] = {{.id = TEXT("a-rather-long-name-of-a-sku")}, {.id = TEXT("and-another-one")}};
+	struct drop_spec spec = {.id = TEXT("hats"),
+	                         .keep_seconds = 600,
+	                         .limit_per_buyer = 1,
+	                         .closes_at = {WALL_MAX_MS},
+	                         .sku_count = 2,
+	                         .skus = skus};
+	memory_log_faults(stage->log)->record_size_max = 120;
+	stage_start(stage);
+	struct ask *ask = asks_new(1);
+	ask->kind = ASK_DROP_CREATE;
+	ask->spec = &spec;
+	assert_int_equal(ask_one(stage, 0, ask), VERDICT_TOO_LARGE);
+	assert_int_equal(ask->answer.record_size_max, 120);
+	open_drop(stage, 1);
+	free(ask);
+	ledger_stop(stage->ledger);
+	assert_int_equal(atomic_load(&stage->failures), 0);
+	stage_free(stage);
+}
+
 /* ---- failing ---- */
 
 static void after_a_failure_nothing_is_answered(void **state)
@@ -496,6 +521,7 @@ int main(void)
 	    cmocka_unit_test(a_stop_waits_until_all_is_durable),
 	    cmocka_unit_test(while_the_log_is_busy_the_ledger_sleeps),
 	    cmocka_unit_test(a_log_that_is_busy_at_the_start_is_asked_again),
+	    cmocka_unit_test(what_the_log_cannot_take_stops_nobody_else),
 	    cmocka_unit_test(after_a_failure_nothing_is_answered),
 	    cmocka_unit_test(a_clock_behind_the_log_does_not_start),
 	};
