@@ -211,6 +211,18 @@ static void rest_on_order(const struct ledger *ledger, const struct ask *ask, st
 		outcome->basis = basis;
 }
 
+/* This very payment was recorded as one to be refunded: saying so again rests on that record. */
+static bool is_recorded(const struct ledger *ledger, const struct command *command, struct outcome *outcome)
+{
+	if (command->kind != COMMAND_CONFIRM || outcome->verdict != VERDICT_REFUND_DUE)
+		return false;
+	uint64_t sequence =
+	    refunds_find(&ledger->refunds, command->order.order, core_digest(ledger->core, command->order.payment_ref));
+	if (sequence > outcome->basis)
+		outcome->basis = sequence;
+	return sequence != 0;
+}
+
 static enum fate consider_other(struct ledger *ledger, struct ask *ask, const struct command *command)
 {
 	struct outcome outcome;
@@ -222,7 +234,7 @@ static enum fate consider_other(struct ledger *ledger, struct ask *ask, const st
 		return ledger->room < LOG_ROOM_RESERVE ? answer_at_once(ledger, ask, VERDICT_LOG_UNAVAILABLE)
 		                                       : FATE_WAIT;
 	core_decide(ledger->core, ledger->now, command, &outcome);
-	if (outcome.certain || outcome.verdict == VERDICT_SAME) {
+	if (outcome.certain || outcome.verdict == VERDICT_SAME || is_recorded(ledger, command, &outcome)) {
 		rest_on_order(ledger, ask, &outcome);
 		return answer_decided(ledger, ask, command, &outcome);
 	}

@@ -14,6 +14,7 @@
 #include "ledger/changes.h"
 #include "ledger/flight.h"
 #include "ledger/recent.h"
+#include "ledger/refunds.h"
 #include "ledger/release.h"
 #include "ledger/step.h"
 #include "ledger/tally.h"
@@ -49,6 +50,7 @@ struct ledger {
 
 	struct changes changes;
 	struct recent recent;
+	struct refunds refunds;
 
 	/* this step */
 	uint32_t step;

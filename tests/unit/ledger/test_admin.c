@@ -42,6 +42,55 @@ static void confirming_again_is_the_same_and_other_payments_are_due_back(void **
 	play_close(play);
 }
 
+static struct ask *pay(struct play *play, uint64_t order, const char *payment_ref)
+{
+	struct ask *ask = play_of_order(play, ASK_CONFIRM, order);
+	ask->payment_ref = text_of(payment_ref);
+	return ask;
+}
+
+/* Once, each repetition was a record, a row of the read model, and a refund of its own. */
+static void a_payment_to_be_refunded_is_recorded_once(void **state)
+{
+	struct play *play = play_open();
+	play_drop(play, "shoes", 10, 0, 600);
+	uint64_t ended = an_order(play, "shoes", "anna"), paid = an_order(play, "shoes", "bert");
+	assert_int_equal(said(play, play_of_order(play, ASK_CANCEL, ended)), VERDICT_DONE);
+	assert_int_equal(said(play, pay(play, paid, "pay-1")), VERDICT_DONE);
+	play->hold_durable = true;
+	struct ask *first = pay(play, ended, "pay-2");
+	play_round(play);
+	uint32_t count = play->record_count;
+	struct ask *again = pay(play, ended, "pay-2");
+	play_round(play);
+	assert_false(play_has(play, first) || play_has(play, again)); /* both rest on the one record */
+	play->hold_durable = false;
+	play_round(play);
+	assert_int_equal(first->answer.verdict, VERDICT_REFUND_DUE);
+	assert_int_equal(again->answer.verdict, VERDICT_REFUND_DUE);
+	assert_int_equal(again->answer.basis, first->answer.basis);
+	assert_int_equal(again->answer.order.status, ORDER_CANCELED);
+	assert_int_equal(play->record_count, count);
+	/* another payment of it, and the same one of another order, are payments of their own */
+	assert_int_equal(said(play, pay(play, ended, "pay-3")), VERDICT_REFUND_DUE);
+	assert_int_equal(said(play, pay(play, paid, "pay-2")), VERDICT_REFUND_DUE);
+	assert_int_equal(play->record_count, count + 2);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(said(play, pay(play, ended, "pay-2")), VERDICT_REFUND_DUE);
+		assert_int_equal(said(play, pay(play, ended, "pay-3")), VERDICT_REFUND_DUE);
+		assert_int_equal(said(play, pay(play, paid, "pay-2")), VERDICT_REFUND_DUE);
+		assert_int_equal(said(play, pay(play, paid, "pay-1")), VERDICT_SAME);
+	}
+	assert_int_equal(play->record_count, count + 2);
+	play_restart(play);
+	play_round(play);
+	count = play->record_count;
+	for (int i = 0; i < 3; i++) /* that is forgotten: once more */
+		assert_int_equal(said(play, pay(play, ended, "pay-2")), VERDICT_REFUND_DUE);
+	assert_int_equal(play->record_count, count + 1);
+	play_close(play);
+}
+
 static void anothers_order_is_unknown(void **state)
 {
 	struct play *play = play_open();
@@ -295,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(confirming_again_is_the_same_and_other_payments_are_due_back),
+	    cmocka_unit_test(a_payment_to_be_refunded_is_recorded_once),
 	    cmocka_unit_test(anothers_order_is_unknown),
 	    cmocka_unit_test(an_order_that_is_not_there_may_have_left),
 	    cmocka_unit_test(a_reading_never_leaves_before_what_it_shows),
