@@ -138,12 +138,28 @@ static struct text refused_field(const struct ask *ask, char out[32])
 	return text_of(out);
 }
 
+#define DETAIL_SIZE 200
+
+/* The setting is named, so that its operator knows what to raise. */
+static void name_setting(struct problem *problem, const struct answer *answer, char detail[DETAIL_SIZE])
+{
+	problem->setting = text_of(answer->setting);
+	snprintf(detail, DETAIL_SIZE, "%s The setting %s allows no more.", problem->detail, answer->setting);
+	problem->detail = detail;
+}
+
+static void name_size(struct problem *problem, const struct answer *answer, char detail[DETAIL_SIZE])
+{
+	snprintf(detail, DETAIL_SIZE, "%s It takes %u bytes.", problem->detail, answer->record_size_max);
+	problem->detail = detail;
+}
+
 void call_refusal(struct call *call, const struct ask *ask)
 {
 	const struct answer *answer = &ask->answer;
 	const struct verdict_row *row = verdict_row(answer->verdict);
 	struct problem problem = {.code = row->code, .status = row->status, .detail = row->sentence};
-	char order[ORDER_ID_SIZE], field[32];
+	char order[ORDER_ID_SIZE], field[32], detail[DETAIL_SIZE];
 	if (answer->has_order && answer->order.sequence)
 		problem.order = order_id_text(call->api->options.log_number, answer->order.sequence, order);
 	if (answer->refused_line >= 0 && (uint32_t)answer->refused_line < ask->line_count)
@@ -154,6 +170,10 @@ void call_refusal(struct call *call, const struct ask *ask)
 		problem.has_opens_at = true;
 		problem.opens_at = answer->opens_at;
 	}
+	if (answer->verdict == VERDICT_OVERLOADED && answer->setting)
+		name_setting(&problem, answer, detail);
+	if (answer->verdict == VERDICT_TOO_LARGE)
+		name_size(&problem, answer, detail);
 	if (answer->verdict == VERDICT_ALL_HELD)
 		problem.retry_after_s = seconds_until(answer->retry_at, call->now);
 	call_problem(call, &problem);
@@ -311,6 +331,7 @@ static void refuse_rest(struct api_loop *loop, struct call *call)
 		struct call *next = call->next;
 		counter_add(&loop->counters->asks_refused, 1);
 		call->ask->answer.verdict = VERDICT_OVERLOADED;
+		call->ask->answer.setting = "ring-size";
 		call_refusal(call, call->ask);
 		call = next;
 	}

@@ -101,10 +101,10 @@ static void put_ledger(struct buf *out, const struct api *api)
 	put_one(out, "dibs_ledger_steps_total", "counter", "Steps of the ledger.", ledger.steps);
 	put_one(out, "dibs_ledger_asks_total", "counter", "Requests that the ledger took.", ledger.asks);
 	put_one(out, "dibs_ledger_waiting", "gauge", "Requests in the ledger without an answer yet.", ledger.waiting);
-	put_one(out, "dibs_ledger_orders", "gauge", "Orders in the core.", ledger.orders);
+	put_one(out, "dibs_ledger_orders", "gauge", "Orders in the core, as far as is durable.", ledger.orders);
 	put_one(out, "dibs_ledger_orders_max", "gauge", "Orders that the core has room for.", ledger.orders_max);
-	put_one(out, "dibs_ledger_pending", "gauge", "Orders that are held.", ledger.pending);
-	put_one(out, "dibs_log_sequence", "gauge", "Last sequence in the log.", ledger.sequence);
+	put_one(out, "dibs_ledger_pending", "gauge", "Orders that are held, as far as is durable.", ledger.pending);
+	put_one(out, "dibs_log_sequence", "gauge", "Last sequence in the log, durable or on its way.", ledger.sequence);
 	put_one(out, "dibs_log_durable", "gauge", "Last sequence that is durable.", ledger.durable);
 	put_one(out, "dibs_ready", "gauge", "1 when the ledger has caught up.", ledger_ready(api->options.ledger));
 }

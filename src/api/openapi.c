@@ -225,7 +225,7 @@ static void put_problem_schema(struct buf *out)
 	        "\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
 	        "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
 	        "\"field\":{\"type\":\"string\"},\"order\":" REF(
-		    "OrderId") ",\"sku\":" ID ",\"opens_at\":" TIME
+		    "OrderId") ",\"sku\":" ID ",\"setting\":{\"type\":\"string\"},\"opens_at\":" TIME
 	                       ",\"request_id\":{\"type\":\"string\"},\"code\":{\"enum\":[");
 	for (uint32_t i = 0; i < count; i++)
 		buf_printf(out, "%s\"%s\"", i ? "," : "", rows[i].code);

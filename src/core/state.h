@@ -27,7 +27,7 @@
 
 #define NO_ORDER UINT32_MAX
 #define NO_LINE UINT32_MAX
-#define DROP_ZEROS 5   /* fill a drop up to whole cache lines */
+#define DROP_ZEROS 4   /* fill a drop up to whole cache lines */
 #define CHECKS_KEPT 16 /* rolling hashes at multiples of CHECK_EVERY that a CHECK may still name */
 
 /* 80 bytes: the figure that decides how many buyers a machine can hold. A free one has sequence 0 and its successor in

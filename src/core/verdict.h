@@ -10,7 +10,7 @@ enum verdict {
 #undef V
 };
 
-#define VERDICT_COUNT 71      /* one more than the largest number */
+#define VERDICT_COUNT 72      /* one more than the largest number */
 #define VERDICT_LOGGED_MAX 63 /* above it: never in the log */
 
 struct verdict_row {

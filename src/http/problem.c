@@ -101,6 +101,7 @@ void problem_write(const struct problem *problem, struct text request_id, struct
 	put_member(body, "field", problem->field);
 	put_member(body, "order", problem->order);
 	put_member(body, "sku", problem->sku);
+	put_member(body, "setting", problem->setting);
 	if (problem->has_opens_at)
 		put_time(body, "opens_at", problem->opens_at);
 	put_member(body, "request_id", request_id);

@@ -14,6 +14,7 @@ struct problem {
 	int status;                    /* 0: the code's own */
 	const char *detail;            /* a sentence; NULL: the title says it all */
 	struct text field, order, sku; /* empty: none */
+	struct text setting;           /* whose bound was met; empty: none */
 	bool has_opens_at;
 	struct wall_ms opens_at;
 	uint32_t retry_after_s; /* 0: none, but 503 and 429 always have one */

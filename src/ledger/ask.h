@@ -60,9 +60,10 @@ struct answer {
 	bool left;     /* UNKNOWN_ORDER, ASK_STORE: it may have left the core; the store knows, at position >= basis */
 	int refused_line; /* unknown_sku, sold_out, all_held: which line; -1: none */
 	uint32_t drop;    /* number of the drop, or NO_DROP: its view is published before the answer is handed back */
-	struct wall_ms opens_at; /* not_open */
-	struct wall_ms retry_at; /* all_held: the drop's next deadline, WALL_NEVER: not known */
-	const char *setting;     /* overloaded by a full pool: which; else NULL */
+	struct wall_ms opens_at;  /* not_open */
+	struct wall_ms retry_at;  /* all_held: the drop's next deadline, WALL_NEVER: not known */
+	const char *setting;      /* overloaded because a setting allows no more: its name; else NULL */
+	uint32_t record_size_max; /* too_large: what the log takes */
 	struct answer_order order;
 };
 

@@ -7,6 +7,7 @@
 #define SOFT_AT_FIRST 32768 /* changes; about 2 MiB, some milliseconds of the fastest sale */
 #define GROUP_MAX 64        /* changes of one drop under one version: a reader waits for so many */
 #define ROWS_OF_A_DROP (CHANGED_STOCK + COUNTS_MAX) /* that may wait at once, each once: NEW, TERMS, FLOW, counts */
+#define ROWS_OF_A_KEY 2                             /* the same: that it is there, that it is revoked */
 
 /* ---- room ---- */
 
@@ -185,8 +186,11 @@ static void push_own(struct changes *changes, uint64_t sequence, const struct co
 		push_counts(changes, sequence, command);
 		break;
 	case COMMAND_KEY_CREATE:
+		push(changes, sequence, NO_DROP, CHANGED_KEY_NEW, api_key_number(changes->core, command->api_key.id));
+		break;
 	case COMMAND_KEY_REVOKE:
-		push(changes, sequence, NO_DROP, CHANGED_KEY, api_key_number(changes->core, command->api_key.id));
+		push(changes, sequence, NO_DROP, CHANGED_KEY_REVOKED,
+		     api_key_number(changes->core, command->api_key.id));
 		break;
 	default:
 		break;
@@ -201,10 +205,12 @@ static void take_drop(const struct core *core, struct change *change)
 	core_drop_view(core, change->drop, core_time(core), &view);
 	if (change->kind == CHANGED_TERMS)
 		change->terms = view_terms_of(&view);
-	else if (change->kind == CHANGED_FLOW)
-		change->flow = (struct view_flow){view.granted, view.left, view.last_left, view.next_due};
-	else
+	else if (change->kind == CHANGED_COUNT)
 		change->count = view.counts[change->index];
+	else {
+		change->flow = (struct view_flow){view.granted, view.left, view.last_left, view.next_due};
+		change->totals = (struct view_totals){core_order_count(core), core_pending_count(core)};
+	}
 }
 
 static void take_value(const struct core *core, struct change *change)
@@ -218,7 +224,8 @@ static void take_value(const struct core *core, struct change *change)
 		core_sku_view(core, change->drop, change->index, &sku);
 		change->stock = (struct view_stock){sku.stock, sku.held, sku.sold};
 		break;
-	case CHANGED_KEY:
+	case CHANGED_KEY_NEW:
+	case CHANGED_KEY_REVOKED:
 		core_api_key_view(core, change->index, &key);
 		change->revoked = key.revoked;
 		break;
@@ -268,6 +275,7 @@ static void show(const struct changes *changes, const struct change *change, str
 		break;
 	case CHANGED_FLOW:
 		views_set_flow(views, change->drop, &change->flow);
+		views_set_totals(views, &change->totals);
 		break;
 	case CHANGED_STOCK:
 		views_set_stock(views, change->drop, change->index, &change->stock);
@@ -278,7 +286,8 @@ static void show(const struct changes *changes, const struct change *change, str
 	case CHANGED_NEW:
 		views_add_drop(views, changes->core, change->drop);
 		break;
-	case CHANGED_KEY:
+	case CHANGED_KEY_NEW:
+	case CHANGED_KEY_REVOKED:
 		show_key(changes, change, views);
 		break;
 	}
@@ -301,12 +310,17 @@ static uint64_t show_group(const struct changes *changes, uint64_t at, uint64_t 
 	return at;
 }
 
+static bool is_of_key(enum change_kind kind)
+{
+	return kind == CHANGED_KEY_NEW || kind == CHANGED_KEY_REVOKED;
+}
+
 void changes_publish(struct changes *changes, uint64_t durable, struct views *views)
 {
 	uint64_t shown = changes_shown(changes, durable), at = changes->first;
 	while (at < changes->bare && changes->all[at].sequence <= shown) {
 		enum change_kind kind = (enum change_kind)changes->all[at].kind;
-		if (kind == CHANGED_NEW || kind == CHANGED_KEY)
+		if (kind == CHANGED_NEW || is_of_key(kind))
 			show(changes, &changes->all[at++], views);
 		else
 			at = show_group(changes, at, shown, views);
@@ -340,13 +354,14 @@ static void push_everything(struct changes *changes)
 		push_all_counts(changes, &view);
 	}
 	for (uint32_t i = 0; i < core_api_key_count(core); i++)
-		push(changes, core_sequence(core), NO_DROP, CHANGED_KEY, i);
+		push(changes, core_sequence(core), NO_DROP, CHANGED_KEY_NEW, i);
 	take_values(changes);
 }
 
 bool changes_init(struct changes *changes, struct core *core, const struct core_limits *limits)
 {
-	uint64_t rows = (uint64_t)limits->skus + (uint64_t)limits->drops * ROWS_OF_A_DROP + limits->api_keys;
+	uint64_t rows = (uint64_t)limits->skus + (uint64_t)limits->drops * ROWS_OF_A_DROP +
+	                (uint64_t)limits->api_keys * ROWS_OF_A_KEY;
 	*changes = (struct changes){.core = core, .capacity = 2 * rows, .seen_mask = 1};
 	changes->soft = changes->capacity < SOFT_AT_FIRST ? changes->capacity : SOFT_AT_FIRST;
 	while (changes->seen_mask < 2 * rows)

@@ -16,16 +16,29 @@
 
 #include "ledger/view_write.h"
 
-enum change_kind { CHANGED_NEW, CHANGED_TERMS, CHANGED_FLOW, CHANGED_STOCK, CHANGED_COUNT, CHANGED_KEY };
+/* An API key is told twice at most, each as a kind of its own: so compact() drops neither, the keys come in the order of
+ * their numbers, and a revocation comes after its key. */
+enum change_kind {
+	CHANGED_NEW,
+	CHANGED_TERMS,
+	CHANGED_FLOW,
+	CHANGED_STOCK,
+	CHANGED_COUNT,
+	CHANGED_KEY_NEW,
+	CHANGED_KEY_REVOKED
+};
 
 struct change {
 	uint64_t sequence;
 	uint32_t drop;
 	uint32_t kind:8;
-	uint32_t index:24; /* STOCK: the SKU's place; COUNT: verdict; KEY: its number */
+	uint32_t index:24; /* STOCK: the SKU's place; COUNT: verdict; KEY_…: its number */
 	union {
 		struct view_terms terms;
-		struct view_flow flow;
+		struct {
+			struct view_flow flow;
+			struct view_totals totals; /* of the whole core: whatever changes them changes a drop's flow */
+		};
 		struct view_stock stock;
 		uint64_t count;
 		bool revoked;

@@ -47,14 +47,20 @@ static enum fate answer_decided(struct ledger *ledger, struct ask *ask, const st
 
 /* ---- considering: claims ---- */
 
-/* The order is as the log says it is, not only as the clock does: an expiry that is due has had its turn. */
-static bool order_is_settled(const struct ledger *ledger, uint64_t order)
+/* Is the order as the clock says also by the log's time? If not, the TICK that will say so is on its way. */
+static bool log_has_caught_up(const struct ledger *ledger, uint64_t order)
 {
 	struct order_view now, then;
 	if (!core_order_view(ledger->core, order, ledger->now, &now))
 		return true;
 	must(core_order_view(ledger->core, order, core_time(ledger->core), &then));
-	return now.status == then.status || ledger->room < LOG_ROOM_RESERVE;
+	return now.status == then.status;
+}
+
+/* May the order be told? Without room no TICK can come, and then the clock has to do. */
+static bool order_is_settled(const struct ledger *ledger, uint64_t order)
+{
+	return log_has_caught_up(ledger, order) || ledger->room < LOG_ROOM_RESERVE;
 }
 
 static enum fate answer_replay(struct ledger *ledger, struct ask *ask, const struct command *command,
@@ -186,17 +192,52 @@ static bool waits_for_admin(const struct ledger *ledger, const struct ask *ask)
 	return ask->kind > ASK_ORDER && ledger->flight.admins > 0;
 }
 
+/* Past the deadline a cancellation will be refused, but no refusal is certain before the log says so. A confirmation
+ * is no refusal: it is recorded whatever the order has become, and its record itself ends the hold if that is due. */
+static bool waits_for_tick(const struct ledger *ledger, const struct ask *ask)
+{
+	return ask->kind == ASK_CANCEL && !log_has_caught_up(ledger, ask->order);
+}
+
+/* What was read of an order past its deadline, before its turn, rests on more than the last record of its drop. */
+static void rest_on_order(const struct ledger *ledger, const struct ask *ask, struct outcome *outcome)
+{
+	struct order_view order;
+	bool of_order = ask->kind == ASK_CONFIRM || ask->kind == ASK_CANCEL;
+	if (!of_order || !core_order_view(ledger->core, ask->order, ledger->now, &order))
+		return;
+	uint64_t basis = answer_order_basis(ledger, &order);
+	if (basis > outcome->basis)
+		outcome->basis = basis;
+}
+
+/* This very payment was recorded as one to be refunded: saying so again rests on that record. */
+static bool is_recorded(const struct ledger *ledger, const struct command *command, struct outcome *outcome)
+{
+	if (command->kind != COMMAND_CONFIRM || outcome->verdict != VERDICT_REFUND_DUE)
+		return false;
+	uint64_t sequence =
+	    refunds_find(&ledger->refunds, command->order.order, core_digest(ledger->core, command->order.payment_ref));
+	if (sequence > outcome->basis)
+		outcome->basis = sequence;
+	return sequence != 0;
+}
+
 static enum fate consider_other(struct ledger *ledger, struct ask *ask, const struct command *command)
 {
 	struct outcome outcome;
 	if (is_others_order(ledger, ask))
 		return answer_unknown_order(ledger, ask, false);
-	bool of_order = ask->kind == ASK_CONFIRM || ask->kind == ASK_CANCEL;
-	if (waits_for_admin(ledger, ask) || (of_order && !order_is_settled(ledger, ask->order)))
+	if (waits_for_admin(ledger, ask))
 		return FATE_WAIT;
+	if (waits_for_tick(ledger, ask))
+		return ledger->room < LOG_ROOM_RESERVE ? answer_at_once(ledger, ask, VERDICT_LOG_UNAVAILABLE)
+		                                       : FATE_WAIT;
 	core_decide(ledger->core, ledger->now, command, &outcome);
-	if (outcome.certain || outcome.verdict == VERDICT_SAME)
+	if (outcome.certain || outcome.verdict == VERDICT_SAME || is_recorded(ledger, command, &outcome)) {
+		rest_on_order(ledger, ask, &outcome);
 		return answer_decided(ledger, ask, command, &outcome);
+	}
 	if (ledger->room < LOG_ROOM_RESERVE)
 		return answer_at_once(ledger, ask, VERDICT_LOG_UNAVAILABLE);
 	if (!core_has_room(ledger->core, command, 0, &ask->answer.setting))
@@ -217,10 +258,18 @@ static bool take_place(struct ledger *ledger, struct ask *ask)
 	return true;
 }
 
+static void answer_no_place(struct ledger *ledger, struct ask *ask)
+{
+	ask->answer.setting = "waiting-max";
+	answer_unread(ledger, ask, VERDICT_OVERLOADED);
+}
+
 static void wait_in_queue(struct ledger *ledger, struct ask *ask)
 {
-	if (ledger->draining || !take_place(ledger, ask))
-		answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+	if (ledger->draining)
+		answer_unread(ledger, ask, VERDICT_OVERLOADED);
+	else if (!take_place(ledger, ask))
+		answer_no_place(ledger, ask);
 	else
 		ask_list_put(&ledger->queue, ask);
 }
@@ -228,18 +277,25 @@ static void wait_in_queue(struct ledger *ledger, struct ask *ask)
 static void append_ask(struct ledger *ledger, struct ask *ask, struct command *command)
 {
 	if (!take_place(ledger, ask)) {
-		answer_at_once(ledger, ask, VERDICT_OVERLOADED);
+		answer_no_place(ledger, ask);
 		return;
 	}
-	if (!append_record(ledger, command)) {
+	switch (append_record(ledger, command)) {
+	case APPEND_TAKEN:
+		ask->counter = ledger->counter;
+		ask->latest.ms = ledger->now.ms + ledger->options.claim_timeout_ms;
+		flight_put(&ledger->flight, ask, command);
+		break;
+	case APPEND_FULL:
 		if (ask->kind == ASK_CLAIM)
 			wait_for_units(ledger, command);
 		wait_in_queue(ledger, ask);
-		return;
+		break;
+	case APPEND_TOO_LARGE:
+		ask->answer.record_size_max = ledger->options.record_size_max;
+		answer_unread(ledger, ask, VERDICT_TOO_LARGE);
+		break;
 	}
-	ask->counter = ledger->counter;
-	ask->latest.ms = ledger->now.ms + ledger->options.claim_timeout_ms;
-	flight_put(&ledger->flight, ask, command);
 }
 
 static void consider(struct ledger *ledger, struct ask *ask, struct command *command)

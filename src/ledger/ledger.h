@@ -46,8 +46,9 @@ const struct views *ledger_views(const struct ledger_thread *ledger);
 struct ledger_statistics {
 	uint64_t verdicts[VERDICT_COUNT]; /* since the start */
 	uint64_t steps, asks;
-	uint32_t waiting, orders, orders_max, pending;
-	uint64_t sequence, durable;
+	uint32_t waiting;
+	uint32_t orders, orders_max, pending; /* as the views: of what is durable */
+	uint64_t sequence, durable; /* the log's end, a part of which may not be durable yet; and how far it is */
 };
 void ledger_statistics(const struct ledger_thread *ledger, struct ledger_statistics *ret); /* any thread */
 

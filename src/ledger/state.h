@@ -14,6 +14,7 @@
 #include "ledger/changes.h"
 #include "ledger/flight.h"
 #include "ledger/recent.h"
+#include "ledger/refunds.h"
 #include "ledger/release.h"
 #include "ledger/step.h"
 #include "ledger/tally.h"
@@ -49,6 +50,7 @@ struct ledger {
 
 	struct changes changes;
 	struct recent recent;
+	struct refunds refunds;
 
 	/* this step */
 	uint32_t step;
@@ -98,8 +100,12 @@ void consider_all(struct ledger *ledger, struct ask_list *list);
 
 /* ---- append.c: what the ledger writes ---- */
 
-/* False: this step's appends are full; the next step's are not. */
-bool append_record(struct ledger *ledger, struct command *command);
+enum append {
+	APPEND_TAKEN,
+	APPEND_FULL,     /* this step's appends are full; the next step's are not */
+	APPEND_TOO_LARGE /* for this log, for ever */
+};
+enum append append_record(struct ledger *ledger, struct command *command);
 /* HELLO, TICK, CHECK, COUNTS, as far as each is due and the log has room. */
 void append_own(struct ledger *ledger);
 /* The log did not take it: it is due again. */

@@ -25,7 +25,7 @@ static bool take_memory(struct ledger *ledger)
 	ledger->bytes = malloc(APPEND_BYTES + RECORD_SIZE_MAX);
 	return ledger->appends && ledger->bytes && flight_init(&ledger->flight, &options->limits) &&
 	       release_init(&ledger->release, options->waiting_max) && recent_init(&ledger->recent) &&
-	       tally_init(&ledger->tally, options->limits.drops) &&
+	       refunds_init(&ledger->refunds) && tally_init(&ledger->tally, options->limits.drops) &&
 	       changes_init(&ledger->changes, ledger->core, &options->limits);
 }
 
@@ -55,6 +55,7 @@ void ledger_free(struct ledger *ledger)
 		return;
 	changes_fini(&ledger->changes);
 	tally_fini(&ledger->tally);
+	refunds_fini(&ledger->refunds);
 	recent_fini(&ledger->recent);
 	release_fini(&ledger->release);
 	flight_fini(&ledger->flight);
@@ -124,6 +125,9 @@ static void hear(struct ledger *ledger, const struct command *command, struct ou
 		ledger->checked = command->check.sequence;
 	else if (command->kind == COMMAND_CLAIM && outcome->verdict == VERDICT_GRANTED)
 		recent_put(&ledger->recent, core_sequence(ledger->core), command->claim.buyer);
+	else if (command->kind == COMMAND_CONFIRM && outcome->verdict == VERDICT_REFUND_DUE)
+		refunds_put(&ledger->refunds, command->order.order,
+		            core_digest(ledger->core, command->order.payment_ref), core_sequence(ledger->core));
 	if (command->kind != COMMAND_HELLO && command->incarnation == ledger->incarnation)
 		settle(ledger, command, outcome);
 }

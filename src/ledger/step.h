@@ -24,6 +24,7 @@ struct ledger_options {
 	uint32_t waiting_max;      /* asks appended and not yet released, and claims that wait for units: settings */
 	uint32_t claim_timeout_ms; /* a claim's latest time is now plus this */
 	bool eligibility;          /* claims that would be granted answer CHECK_FIRST until `eligible` is set */
+	uint32_t record_size_max;  /* what the log takes: a command that would be larger is TOO_LARGE */
 	uint8_t log_number;        /* 0..255: in order ids */
 	struct text program;       /* for HELLO */
 	uint8_t digest_key[DIGEST_KEY_SIZE]; /* random; counts when this HELLO founds the log */
@@ -59,7 +60,8 @@ struct ledger_output {
 int ledger_step(struct ledger *ledger, const struct ledger_input *input, struct ledger_output *ret,
                 struct error *error);
 
-/* The log took only the first `taken` of the last step's appends (FAULT_BUSY): the rest answer OVERLOADED. */
+/* The log took only the first `taken` of the last step's appends (FAULT_BUSY, FAULT_NO_SPACE): the rest
+ * answer OVERLOADED. */
 void ledger_unappended(struct ledger *ledger, uint32_t taken, struct ledger_output *ret);
 
 bool ledger_is_ready(const struct ledger *ledger); /* its HELLO is durable and nothing is due */

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "base/digest.h"
-#include "base/log_line.h"
 #include "base/must.h"
 #include "base/ring.h"
 #include "ledger/bell.h"
@@ -29,7 +28,7 @@
 struct counters {
 	_Atomic uint64_t verdicts[VERDICT_COUNT];
 	_Atomic uint64_t steps, asks, sequence, durable;
-	_Atomic uint32_t waiting, orders, orders_max, pending;
+	_Atomic uint32_t waiting;
 };
 
 struct ledger_thread {
@@ -55,6 +54,7 @@ struct ledger_thread {
 	uint64_t awaited;   /* sequence whose way to the disk is being timed; 0: none */
 	struct mono_ns awaited_since;
 	uint64_t durable_ns; /* how long that takes, smoothed */
+	bool log_is_busy;    /* it did not take all of the last step's appends */
 };
 
 /* ---- time: the wall clock at the start, and from then on the monotonic one ---- */
@@ -90,8 +90,6 @@ static void count_state(struct ledger_thread *thread, uint64_t durable)
 {
 	struct counters *counters = &thread->counters;
 	set(counters->waiting, ledger_waiting(thread->ledger));
-	set(counters->orders, core_order_count(thread->core));
-	set(counters->pending, core_pending_count(thread->core));
 	set(counters->sequence, core_sequence(thread->core));
 	set(counters->durable, durable);
 	atomic_store_explicit(&thread->ready, ledger_is_ready(thread->ledger), memory_order_release);
@@ -169,18 +167,15 @@ static int append_all(struct ledger_thread *thread, struct ledger_output *output
 	for (; taken < output->append_count; taken++) {
 		const struct ledger_append *append = &output->appends[taken];
 		int code = log_append(thread->log, now, append->bytes, append->size, error);
-		if (code ==
-		    FAULT_INVALID) /* too large for this log's segments: whoever asked is refused, nobody else */
-			log_line(LOG_ERROR, "record_too_large", LOG_NUMBER("bytes", append->size),
-			         LOG_TEXT("why", error->text));
-		if (code == FAULT_BUSY || code == FAULT_NO_SPACE || code == FAULT_INVALID)
+		if (code == FAULT_BUSY || code == FAULT_NO_SPACE)
 			break;
 		if (code)
 			return code;
 	}
 	if (taken)
 		log_flush(thread->log);
-	if (taken == output->append_count)
+	thread->log_is_busy = taken < output->append_count;
+	if (!thread->log_is_busy)
 		return 0;
 	struct ledger_output untaken;
 	ledger_unappended(thread->ledger, taken, &untaken);
@@ -280,9 +275,8 @@ static int64_t sleep_ns(const struct ledger_thread *thread)
 	return ms < INT64_MAX / MS_NS ? ms * MS_NS : INT64_MAX;
 }
 
-static void sleep_until_log_moves(struct ledger_thread *thread)
+static void sleep_until_log_moves(struct ledger_thread *thread, int64_t ns)
 {
-	int64_t ns = sleep_ns(thread);
 	bell_set(&thread->bell, BELL_DEEP);
 	if (log_has_work(thread))
 		bell_clear(&thread->bell);
@@ -292,8 +286,13 @@ static void sleep_until_log_moves(struct ledger_thread *thread)
 
 static void sleep_until_rung(struct ledger_thread *thread)
 {
+	/* What a busy log did not take is due again at once: it is tried again when the log has moved, or a little later. */
+	if (thread->log_is_busy) {
+		sleep_until_log_moves(thread, LOG_SOON_NS);
+		return;
+	}
 	if (log_moves_soon(thread)) {
-		sleep_until_log_moves(thread);
+		sleep_until_log_moves(thread, sleep_ns(thread));
 		return;
 	}
 	bell_set(&thread->bell, BELL_LIGHT);
@@ -391,6 +390,7 @@ static int make_ledger(struct ledger_thread *thread, struct error *error)
 	                                 .waiting_max = from->waiting_max,
 	                                 .claim_timeout_ms = from->claim_timeout_ms,
 	                                 .eligibility = from->eligibility,
+	                                 .record_size_max = log_record_size_max(thread->log),
 	                                 .log_number = from->log_number,
 	                                 .program = TEXT("dibs " DIBS_VERSION)};
 	random_bytes(options.digest_key, sizeof options.digest_key);
@@ -413,7 +413,6 @@ static int start(struct ledger_thread *thread, struct error *error)
 	if (code)
 		return code;
 	count_state(thread, core_sequence(thread->core));
-	set(thread->counters.orders_max, thread->options.limits.orders);
 	log_on_moved(thread->log, log_has_moved, thread);
 	if (pthread_create(&thread->thread, NULL, run, thread) == 0)
 		return 0;
@@ -490,14 +489,15 @@ const struct views *ledger_views(const struct ledger_thread *thread)
 void ledger_statistics(const struct ledger_thread *thread, struct ledger_statistics *ret)
 {
 	const struct counters *counters = &thread->counters;
+	struct view_totals totals = views_totals(thread->views);
 	for (unsigned verdict = 0; verdict < VERDICT_COUNT; verdict++)
 		ret->verdicts[verdict] = get(counters->verdicts[verdict]);
 	ret->steps = get(counters->steps);
 	ret->asks = get(counters->asks);
 	ret->waiting = get(counters->waiting);
-	ret->orders = get(counters->orders);
-	ret->orders_max = get(counters->orders_max);
-	ret->pending = get(counters->pending);
+	ret->orders = totals.orders;
+	ret->orders_max = thread->options.limits.orders;
+	ret->pending = totals.pending;
 	ret->sequence = get(counters->sequence);
 	ret->durable = get(counters->durable);
 }

@@ -60,6 +60,7 @@ struct views {
 	_Atomic uint32_t *find; /* drop + 1 by the hash of its id, open addressing; drops are never taken out */
 	_Atomic uint32_t drop_count;
 	_Atomic uint64_t position, keys_version;
+	_Atomic uint64_t totals; /* orders above, pending below: one moment's */
 };
 
 #define load(field) atomic_load_explicit((field), memory_order_acquire)
@@ -242,6 +243,11 @@ void views_set_position(struct views *views, uint64_t position)
 	store(&views->position, position);
 }
 
+void views_set_totals(struct views *views, const struct view_totals *totals)
+{
+	store(&views->totals, (uint64_t)totals->orders << 32 | totals->pending);
+}
+
 void views_publish_drop(struct views *views, const struct core *core, uint32_t drop, struct wall_ms now)
 {
 	while (views->drops_added <= drop)
@@ -284,6 +290,12 @@ uint32_t views_drop_count(const struct views *views)
 uint64_t views_position(const struct views *views)
 {
 	return load(&views->position);
+}
+
+struct view_totals views_totals(const struct views *views)
+{
+	uint64_t totals = load(&views->totals);
+	return (struct view_totals){(uint32_t)(totals >> 32), (uint32_t)totals};
 }
 
 bool views_drop_find(const struct views *views, struct text id, uint32_t *ret_drop)

@@ -27,6 +27,12 @@ bool views_drop(const struct views *views, uint32_t drop, struct wall_ms now, st
 /* The newest durable sequence whose effects all views show. */
 uint64_t views_position(const struct views *views);
 
+/* Of all drops together, at the same moment. */
+struct view_totals {
+	uint32_t orders, pending; /* orders in the core; those of them that are held */
+};
+struct view_totals views_totals(const struct views *views);
+
 struct api_key_view;
 /* The key whose text has this hash, if it is there and not revoked. */
 bool views_api_key(const struct views *views, const uint8_t hash[BLAKE_SIZE], struct api_key_view *ret);

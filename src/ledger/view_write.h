@@ -51,6 +51,9 @@ void views_show_drops(struct views *views);
 /* An API key as it is, or was: the next one, or one that is there. */
 void views_set_key(struct views *views, uint32_t index, const struct api_key_view *key);
 
+/* Those at the record whose rows were set last. */
+void views_set_totals(struct views *views, const struct view_totals *totals);
+
 void views_set_position(struct views *views, uint64_t position);
 
 #endif

@@ -110,6 +110,11 @@ static int append(struct log *log, struct wall_ms now, const uint8_t *bytes, siz
 	return 0;
 }
 
+static uint32_t record_size_max(struct log *log)
+{
+	return journal_record_size_max(journal_of(log));
+}
+
 static int echo(struct log *log, struct log_record *ret, struct error *error)
 {
 	struct journal *journal = journal_of(log);
@@ -238,6 +243,7 @@ static void close_log(struct log *log)
 
 static const struct log_ops ops = {
     .append = append,
+    .record_size_max = record_size_max,
     .echo = echo,
     .flush = flush,
     .durable = durable,

@@ -45,6 +45,8 @@ typedef void log_batch_fn(void *context, uint32_t records, size_t bytes, uint64_
 struct log_ops {
 	/* now: the ledger's time for this record; the adapter may give it a later one (Kafka's). */
 	int (*append)(struct log *log, struct wall_ms now, const uint8_t *bytes, size_t size, struct error *error);
+	/* The largest record that append takes, in bytes; it never changes. A larger one is FAULT_INVALID. */
+	uint32_t (*record_size_max)(struct log *log);
 	/* The next record in order, if one is there: 1; 0 none; or a fault. */
 	int (*echo)(struct log *log, struct log_record *ret, struct error *error);
 	/* Hands over what was appended: called once after the appends of a step, so that a batch is one write. */
@@ -73,6 +75,11 @@ static inline int log_append(struct log *log, struct wall_ms now, const uint8_t 
                              struct error *error)
 {
 	return log->ops->append(log, now, bytes, size, error);
+}
+
+static inline uint32_t log_record_size_max(struct log *log)
+{
+	return log->ops->record_size_max(log);
 }
 
 static inline int log_echo(struct log *log, struct log_record *ret, struct error *error)

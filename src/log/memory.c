@@ -105,6 +105,19 @@ static void take(struct memory_log *log, struct wall_ms now, const uint8_t *byte
 		log->durable = log->count;
 }
 
+static bool is_busy(struct memory_log_faults *faults)
+{
+	bool now = faults->busy_from == 1;
+	faults->busy_from -= faults->busy_from > 1;
+	return is_due(&faults->busy_in) || now;
+}
+
+static uint32_t record_size_max(struct log *log)
+{
+	uint32_t size_max = memory_of(log)->faults.record_size_max;
+	return size_max ? size_max : UINT32_MAX;
+}
+
 static int failure(struct error *error)
 {
 	return error_set(error, FAULT_IO, "the log in memory has failed, as it was told to");
@@ -119,7 +132,9 @@ static int append(struct log *of, struct wall_ms now, const uint8_t *bytes, size
 		log->has_failed = true;
 	if (log->has_failed)
 		fault = failure(error);
-	else if (is_due(&log->faults.busy_in))
+	else if (size > record_size_max(of))
+		fault = error_set(error, FAULT_INVALID, "%zu bytes are too many for the log in memory", size);
+	else if (is_busy(&log->faults))
 		fault = error_set(error, FAULT_BUSY, "the log in memory is busy, as it was told to be");
 	else if (log->faults.room == LOG_ROOM_NONE)
 		fault = error_set(error, FAULT_NO_SPACE, "the log in memory is full, as it was told to be");
@@ -231,6 +246,7 @@ static void close_log(struct log *of)
 
 static const struct log_ops ops = {
     .append = append,
+    .record_size_max = record_size_max,
     .echo = echo,
     .flush = flush,
     .durable = durable,

@@ -19,8 +19,10 @@ struct memory_log_faults {
 	uint32_t late_append_in;   /* the n-th append from now comes after the next one */
 	int64_t time_jump_ms;      /* added once to the time of the next append (never backwards in the log) */
 	uint32_t busy_in;          /* the n-th append from now says FAULT_BUSY */
-	uint32_t fail_in;          /* the n-th append from now fails for good: FAULT_IO */
-	enum log_room room;        /* what room says; LOG_ROOM_ALL by default */
+	uint32_t busy_from;       /* the n-th append from now and all after it say FAULT_BUSY, until this is set anew */
+	uint32_t fail_in;         /* the n-th append from now fails for good: FAULT_IO */
+	uint32_t record_size_max; /* larger ones are FAULT_INVALID; set before the log is in use; 0: no bound */
+	enum log_room room;       /* what room says; LOG_ROOM_ALL by default */
 };
 
 struct log *memory_log_new(void);

@@ -1,5 +1,6 @@
 """Out of file descriptors, of pool entries, of memory: that request fails clearly, the others go on."""
 
+import re
 import resource
 import socket
 import time
@@ -69,12 +70,17 @@ def cpu_ticks(server):
     return int(fields[11]) + int(fields[12])
 
 
+def full(answer, setting):
+    body = problem(answer, 503, "overloaded")
+    assert body["setting"] == setting and setting in body["detail"]
+
+
 def test_out_of_orders(make_server):
     server = make_server("--orders-max", 5)
     drop = server.drop(stock=100)
     orders = [server.claim(drop, f"b{i}").json()["id"] for i in range(5)]
     before = metrics(server)["dibs_log_sequence"]
-    problem(server.claim(drop, "late"), 503, "overloaded")
+    full(server.claim(drop, "late"), "orders-max")
     assert metrics(server)["dibs_log_sequence"] == before
     # those that have one go on
     assert server.claim(drop, "b0").json()["code"] == "limit_reached"
@@ -91,13 +97,24 @@ def test_out_of_drops_of_skus_and_of_keys(make_server):
     put = lambda id, skus: client.put(f"/v1/drops/{id}", json={"skus": [{"id": f"s{i}", "stock": 1}
                                                                          for i in range(skus)]})
     assert put("one", 3).status_code == 201
-    problem(put("two", 2), 503, "overloaded")
+    full(put("two", 2), "skus-max")
     assert put("two", 1).status_code == 201
-    problem(put("three", 1), 503, "overloaded")
+    full(put("three", 1), "drops-max")
     assert put("one", 3).status_code == 200
     assert client.post("/v1/keys", json={"role": "shop"}).status_code == 201
-    problem(client.post("/v1/keys", json={"role": "shop"}), 503, "overloaded")
+    full(client.post("/v1/keys", json={"role": "shop"}), "api-keys-max")
     assert client.get("/v1/drops").status_code == 200
+
+
+def test_a_catalogue_that_no_record_holds(make_server):
+    server = make_server("--segment-size", "1MiB", "--batch-bytes", "1MiB")
+    client = server.client()
+    skus = [{"id": f"{i:064}", "stock": 1} for i in range(4000)]
+    before = metrics(server)["dibs_log_sequence"]
+    said = problem(client.put("/v1/drops/all", json={"skus": skus}), 413, "too_large")
+    assert re.search(r"takes \d{5,} bytes", said["detail"])
+    assert metrics(server)["dibs_log_sequence"] == before
+    assert client.put("/v1/drops/some", json={"skus": skus[:200]}).status_code == 201
 
 
 def test_out_of_order_lines(make_server):
@@ -106,7 +123,7 @@ def test_out_of_order_lines(make_server):
     both = [{"sku": "a"}, {"sku": "b"}]
     codes = [server.claim(drop, f"b{i}", lines=both).status_code for i in range(6)]
     assert codes[0] == 201 and codes[-1] == 503 and codes == sorted(codes)
-    problem(server.claim(drop, "dora", lines=both), 503, "overloaded")
+    full(server.claim(drop, "dora", lines=both), "lines-max")
     assert server.claim(drop, "carl", sku="a").status_code == 201
 
 

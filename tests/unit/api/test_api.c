@@ -128,8 +128,10 @@ static void what_the_ring_does_not_take_is_overloaded(void **state)
 		granted += scenes[i].status == 201;
 		refused += scenes[i].status == 409;
 		overloaded += scenes[i].status == 503;
-		if (overloaded)
+		if (overloaded) {
 			assert_int_equal(scenes[i].status, 503); /* first come, first served */
+			assert_true(scene_says(&scenes[i], "\"setting\":\"ring-size\""));
+		}
 		scene_fini(&scenes[i]);
 	}
 	assert_int_equal(granted, 50);

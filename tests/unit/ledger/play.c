@@ -14,6 +14,7 @@ struct play *play_prepare(void)
 	play->options = (struct ledger_options){.limits = play->limits,
 	                                        .waiting_max = 256,
 	                                        .claim_timeout_ms = 5000,
+	                                        .record_size_max = RECORD_SIZE_MAX,
 	                                        .program = TEXT("dibs test"),
 	                                        .digest_key = {7, 7, 7}};
 	play->records = calloc(PLAY_RECORDS_MAX, sizeof *play->records);

@@ -42,6 +42,55 @@ static void confirming_again_is_the_same_and_other_payments_are_due_back(void **
 	play_close(play);
 }
 
+static struct ask *pay(struct play *play, uint64_t order, const char *payment_ref)
+{
+	struct ask *ask = play_of_order(play, ASK_CONFIRM, order);
+	ask->payment_ref = text_of(payment_ref);
+	return ask;
+}
+
+/* Once, each repetition was a record, a row of the read model, and a refund of its own. */
+static void a_payment_to_be_refunded_is_recorded_once(void **state)
+{
+	struct play *play = play_open();
+	play_drop(play, "shoes", 10, 0, 600);
+	uint64_t ended = an_order(play, "shoes", "anna"), paid = an_order(play, "shoes", "bert");
+	assert_int_equal(said(play, play_of_order(play, ASK_CANCEL, ended)), VERDICT_DONE);
+	assert_int_equal(said(play, pay(play, paid, "pay-1")), VERDICT_DONE);
+	play->hold_durable = true;
+	struct ask *first = pay(play, ended, "pay-2");
+	play_round(play);
+	uint32_t count = play->record_count;
+	struct ask *again = pay(play, ended, "pay-2");
+	play_round(play);
+	assert_false(play_has(play, first) || play_has(play, again)); /* both rest on the one record */
+	play->hold_durable = false;
+	play_round(play);
+	assert_int_equal(first->answer.verdict, VERDICT_REFUND_DUE);
+	assert_int_equal(again->answer.verdict, VERDICT_REFUND_DUE);
+	assert_int_equal(again->answer.basis, first->answer.basis);
+	assert_int_equal(again->answer.order.status, ORDER_CANCELED);
+	assert_int_equal(play->record_count, count);
+	/* another payment of it, and the same one of another order, are payments of their own */
+	assert_int_equal(said(play, pay(play, ended, "pay-3")), VERDICT_REFUND_DUE);
+	assert_int_equal(said(play, pay(play, paid, "pay-2")), VERDICT_REFUND_DUE);
+	assert_int_equal(play->record_count, count + 2);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(said(play, pay(play, ended, "pay-2")), VERDICT_REFUND_DUE);
+		assert_int_equal(said(play, pay(play, ended, "pay-3")), VERDICT_REFUND_DUE);
+		assert_int_equal(said(play, pay(play, paid, "pay-2")), VERDICT_REFUND_DUE);
+		assert_int_equal(said(play, pay(play, paid, "pay-1")), VERDICT_SAME);
+	}
+	assert_int_equal(play->record_count, count + 2);
+	play_restart(play);
+	play_round(play);
+	count = play->record_count;
+	for (int i = 0; i < 3; i++) /* that is forgotten: once more */
+		assert_int_equal(said(play, pay(play, ended, "pay-2")), VERDICT_REFUND_DUE);
+	assert_int_equal(play->record_count, count + 1);
+	play_close(play);
+}
+
 static void anothers_order_is_unknown(void **state)
 {
 	struct play *play = play_open();
@@ -247,10 +296,55 @@ static void a_catalogue_is_one_record(void **state)
 	play_close(play);
 }
 
+static struct drop_spec of_sizes(const char *id, const struct sku_spec *skus, uint32_t count)
+{
+	return (struct drop_spec){.id = text_of(id),
+	                          .limit_per_buyer = 1,
+	                          .keep_seconds = KEEP_SECONDS_MIN,
+	                          .opens_at = WALL_NEVER,
+	                          .closes_at = {WALL_MAX_MS},
+	                          .sku_count = count,
+	                          .skus = skus};
+}
+
+static uint32_t last_size(const struct play *play)
+{
+	return (uint32_t)play->records[play->record_count - 1].size;
+}
+
+/* Once, the log refused it, and with it all that came behind it in the same step; its asker heard "overloaded", and was
+ * to ask again. */
+static void what_is_too_large_for_the_log_is_refused_alone_and_before_it(void **state)
+{
+	struct sku_spec skus[3] = {{.id = TEXT("s")}, {.id = TEXT("m")}, {.id = TEXT("l")}};
+	struct drop_spec shoes = of_sizes("shoes", skus, 2), longer = of_sizes("shoes2", skus, 2);
+	struct drop_spec hats = of_sizes("hats", skus, 3);
+	struct play *play = play_open();
+	assert_int_equal(said(play, create(play, &shoes)), VERDICT_DONE);
+	uint32_t size = last_size(play);
+	play_close(play);
+
+	play = play_prepare();
+	play->options.record_size_max = size;
+	play_begin(play);
+	play_round(play);
+	struct ask *larger = create(play, &hats), *just = create(play, &shoes), *by_one = create(play, &longer);
+	play_round(play);
+	assert_int_equal(larger->answer.verdict, VERDICT_TOO_LARGE);
+	assert_int_equal(larger->answer.record_size_max, size);
+	assert_int_equal(just->answer.verdict, VERDICT_DONE);
+	assert_int_equal(by_one->answer.verdict, VERDICT_TOO_LARGE);
+	assert_int_equal(play_count(play, COMMAND_DROP_CREATE), 1);
+	assert_true(ledger_is_idle(play->ledger));
+	assert_int_equal(ledger_waiting(play->ledger), 0);
+	play_close(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(confirming_again_is_the_same_and_other_payments_are_due_back),
+	    cmocka_unit_test(a_payment_to_be_refunded_is_recorded_once),
 	    cmocka_unit_test(anothers_order_is_unknown),
 	    cmocka_unit_test(an_order_that_is_not_there_may_have_left),
 	    cmocka_unit_test(a_reading_never_leaves_before_what_it_shows),
@@ -259,6 +353,7 @@ int main(void)
 	    cmocka_unit_test(a_restock_with_a_key_counts_once),
 	    cmocka_unit_test(unknown_things_are_unknown),
 	    cmocka_unit_test(a_catalogue_is_one_record),
+	    cmocka_unit_test(what_is_too_large_for_the_log_is_refused_alone_and_before_it),
 	};
 	digest_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

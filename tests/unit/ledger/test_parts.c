@@ -6,6 +6,7 @@
 
 #include "ledger/mailbox.h"
 #include "ledger/recent.h"
+#include "ledger/refunds.h"
 #include "ledger/release.h"
 #include "ledger/tally.h"
 
@@ -85,6 +86,24 @@ static void the_last_65536_buyers_are_remembered(void **state)
 	recent_fini(&recent);
 }
 
+/* ---- refunds ---- */
+
+static void two_payments_of_one_place_are_not_taken_for_each_other(void **state)
+{
+	struct refunds refunds;
+	struct digest128 one = {.a = 5, .b = 1}, other = {.a = 5, .b = 2};
+	assert_true(refunds_init(&refunds));
+	assert_int_equal(refunds_find(&refunds, 7, one), 0);
+	refunds_put(&refunds, 7, one, 100);
+	assert_int_equal(refunds_find(&refunds, 7, one), 100);
+	assert_int_equal(refunds_find(&refunds, 7, other), 0);
+	assert_int_equal(refunds_find(&refunds, 7 + REFUNDS_MAX, one), 0);
+	refunds_put(&refunds, 7, other, 101);
+	assert_int_equal(refunds_find(&refunds, 7, other), 101);
+	assert_int_equal(refunds_find(&refunds, 7, one), 0); /* forgotten: it is recorded once more */
+	refunds_fini(&refunds);
+}
+
 /* ---- tally ---- */
 
 static void drops_are_tallied_each_in_its_second(void **state)
@@ -139,6 +158,7 @@ int main(void)
 	    cmocka_unit_test(answers_leave_in_the_order_of_their_basis),
 	    cmocka_unit_test(a_basis_a_whole_round_ahead_waits_for_its_own_turn),
 	    cmocka_unit_test(the_last_65536_buyers_are_remembered),
+	    cmocka_unit_test(two_payments_of_one_place_are_not_taken_for_each_other),
 	    cmocka_unit_test(drops_are_tallied_each_in_its_second),
 	    cmocka_unit_test(what_was_not_fetched_stays_before_what_is_new),
 	};

@@ -128,6 +128,26 @@ static void open_drop(struct stage *stage, uint32_t stock)
 	free(ask);
 }
 
+static struct ledger_statistics statistics_of(const struct stage *stage)
+{
+	struct ledger_statistics statistics;
+	ledger_statistics(stage->ledger, &statistics);
+	return statistics;
+}
+
+/* A record of somebody before: in the log, and folded. */
+static void put(struct stage *stage, struct wall_ms time, const struct command *command)
+{
+	uint8_t bytes[512];
+	struct log_record record;
+	struct outcome outcome;
+	int size = command_encode(command, bytes, sizeof bytes);
+	assert_true(size > 0);
+	assert_int_equal(log_append(stage->log, time, bytes, (size_t)size, NULL), 0);
+	assert_int_equal(log_echo(stage->log, &record, NULL), 1);
+	assert_int_equal(core_apply(stage->core, record.sequence, record.time, command, &outcome, NULL), 0);
+}
+
 /* ---- several loops ---- */
 
 struct loop {
@@ -205,12 +225,45 @@ static void loops_hand_over_and_fetch_at_once(void **state)
 	}
 	assert_int_equal(granted, STOCK);
 	assert_int_equal(refused, LOOPS * ROUND * ROUNDS - STOCK);
-	struct ledger_statistics statistics;
-	ledger_statistics(stage->ledger, &statistics);
+	struct ledger_statistics statistics = statistics_of(stage);
 	assert_int_equal(statistics.verdicts[VERDICT_GRANTED], STOCK);
 	assert_int_equal(statistics.asks, LOOPS * ROUND * ROUNDS + 1);
 	ledger_stop(stage->ledger);
 	assert_int_equal(atomic_load(&stage->failures), 0);
+	stage_free(stage);
+}
+
+/* ---- statistics ---- */
+
+/* Once, they were the running core's: a grant that a crash took back had been counted before. */
+static void statistics_are_those_of_what_is_durable(void **state)
+{
+	struct stage *stage = stage_prepare();
+	struct memory_log_faults faults = *memory_log_faults(stage->log);
+	stage_start(stage);
+	open_drop(stage, 1);
+	faults.hold_durable = 1;
+	memory_log_set_faults(stage->log, &faults);
+	struct ask *asks = asks_new(1);
+	asks[0].kind = ASK_CLAIM;
+	asks[0].drop = TEXT("shoes");
+	asks[0].buyer = TEXT("anna");
+	asks[0].line_count = 1;
+	asks[0].line[0].quantity = 1;
+	assert_int_equal(ledger_submit(stage->ledger, 0, asks, 1), 1);
+	while (statistics_of(stage).sequence <= log_durable(stage->log))
+		usleep(100);
+	assert_int_equal(statistics_of(stage).orders, 0);
+	assert_int_equal(statistics_of(stage).pending, 0);
+	memory_log_sync(stage->log);
+	assert_ptr_equal(fetch(stage, 0), asks);
+	assert_int_equal(statistics_of(stage).orders, 1);
+	assert_int_equal(statistics_of(stage).pending, 1);
+	assert_int_equal(statistics_of(stage).orders_max, stage->limits.orders);
+	faults.hold_durable = 0;
+	memory_log_set_faults(stage->log, &faults);
+	ledger_stop(stage->ledger);
+	free(asks);
 	stage_free(stage);
 }
 
@@ -297,6 +350,110 @@ static void a_stop_waits_until_all_is_durable(void **state)
 	stage_free(stage);
 }
 
+/* ---- a busy log ---- */
+
+/* An hour ago 300 units were held for a second: HELLO is the first record after it, and 256 of them expire with it. */
+static void put_holds_that_are_due(struct stage *stage)
+{
+	struct wall_ms ago = {clock_wall().ms - 3600000};
+	struct sku_spec sku = {.id = TEXT("one"), .stock = 300};
+	struct command hello = {.kind = COMMAND_HELLO, .hello.program = TEXT("dibs of before")};
+	struct command create = {.kind = COMMAND_DROP_CREATE,
+	                         .incarnation = 1,
+	                         .counter = 1,
+	                         .create = {.id = TEXT("shoes"),
+	                                    .hold_seconds = 1,
+	                                    .limit_per_buyer = 1,
+	                                    .keep_seconds = 86400,
+	                                    .opens_at = {0},
+	                                    .closes_at = {WALL_MAX_MS},
+	                                    .sku_count = 1,
+	                                    .skus = &sku}};
+	struct command claim = {.kind = COMMAND_CLAIM,
+	                        .incarnation = 1,
+	                        .counter = 1,
+	                        .claim = {.latest = {WALL_MAX_MS}, .line_count = 1, .line = {{.quantity = 1}}}};
+	char buyer[8];
+	put(stage, ago, &hello);
+	put(stage, ago, &create);
+	for (int i = 0; i < 300; i++) {
+		snprintf(buyer, sizeof buyer, "b%d", i);
+		claim.claim.buyer = text_of(buyer);
+		claim.counter++;
+		put(stage, ago, &claim);
+	}
+	assert_int_equal(core_pending_count(stage->core), 300);
+}
+
+static uint64_t steps_of(const struct stage *stage)
+{
+	return statistics_of(stage).steps;
+}
+
+/* What the log did not take is due again at once: once, the thread tried again at once too, hundreds of times a
+ * millisecond, for as long as the log was busy. */
+static void while_the_log_is_busy_the_ledger_sleeps(void **state)
+{
+	struct stage *stage = stage_prepare();
+	struct memory_log_faults faults = *memory_log_faults(stage->log);
+	put_holds_that_are_due(stage);
+	faults.busy_from = 2; /* HELLO is taken, the TICK is not */
+	memory_log_set_faults(stage->log, &faults);
+	stage_start(stage);
+	while (steps_of(stage) < 3)
+		usleep(100);
+	struct mono_ns start = clock_mono();
+	uint64_t before = steps_of(stage), tries = 20;
+	while (steps_of(stage) < before + tries) /* it goes on trying */
+		usleep(100);
+	uint64_t steps = steps_of(stage) - before, ms = (clock_mono().ns - start.ns) / 1000000;
+	assert_true(steps <= ms + 2);
+	assert_false(ledger_ready(stage->ledger));
+	faults.busy_from = 0;
+	memory_log_set_faults(stage->log, &faults);
+	wait_until_ready(stage);
+	ledger_stop(stage->ledger);
+	assert_int_equal(core_pending_count(stage->core), 0);
+	assert_int_equal(atomic_load(&stage->failures), 0);
+	stage_free(stage);
+}
+
+/* Once, a HELLO that the log did not take at the start was not written again before something else rang. */
+static void a_log_that_is_busy_at_the_start_is_asked_again(void **state)
+{
+	struct stage *stage = stage_prepare();
+	memory_log_faults(stage->log)->busy_in = 1;
+	stage_start(stage);
+	wait_until_ready(stage);
+	ledger_stop(stage->ledger);
+	stage_free(stage);
+}
+
+/* The log says how large a record may be, and what would be larger does not come to it. */
+static void what_the_log_cannot_take_stops_nobody_else(void **state)
+{
+	struct stage *stage = stage_prepare();
+	struct sku_spec skus[2] = {{.id = TEXT("a-rather-long-name-of-a-sku")}, {.id = TEXT("and-another-one")}};
+	struct drop_spec spec = {.id = TEXT("hats"),
+	                         .keep_seconds = 600,
+	                         .limit_per_buyer = 1,
+	                         .closes_at = {WALL_MAX_MS},
+	                         .sku_count = 2,
+	                         .skus = skus};
+	memory_log_faults(stage->log)->record_size_max = 120;
+	stage_start(stage);
+	struct ask *ask = asks_new(1);
+	ask->kind = ASK_DROP_CREATE;
+	ask->spec = &spec;
+	assert_int_equal(ask_one(stage, 0, ask), VERDICT_TOO_LARGE);
+	assert_int_equal(ask->answer.record_size_max, 120);
+	open_drop(stage, 1);
+	free(ask);
+	ledger_stop(stage->ledger);
+	assert_int_equal(atomic_load(&stage->failures), 0);
+	stage_free(stage);
+}
+
 /* ---- failing ---- */
 
 static void after_a_failure_nothing_is_answered(void **state)
@@ -334,14 +491,7 @@ static void after_a_failure_nothing_is_answered(void **state)
 static void put_an_hour_ahead(struct stage *stage)
 {
 	struct command hello = {.kind = COMMAND_HELLO, .hello.program = TEXT("dibs of tomorrow")};
-	uint8_t bytes[128];
-	struct wall_ms ahead = {clock_wall().ms + 3600000};
-	int size = command_encode(&hello, bytes, sizeof bytes);
-	struct log_record record;
-	struct outcome outcome;
-	assert_int_equal(log_append(stage->log, ahead, bytes, (size_t)size, NULL), 0);
-	assert_int_equal(log_echo(stage->log, &record, NULL), 1);
-	assert_int_equal(core_apply(stage->core, record.sequence, record.time, &hello, &outcome, NULL), 0);
+	put(stage, (struct wall_ms){clock_wall().ms + 3600000}, &hello);
 }
 
 static void a_clock_behind_the_log_does_not_start(void **state)
@@ -365,9 +515,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(loops_hand_over_and_fetch_at_once),
+	    cmocka_unit_test(statistics_are_those_of_what_is_durable),
 	    cmocka_unit_test(a_stop_answers_what_is_in_the_log_and_writes_the_counts),
 	    cmocka_unit_test(a_refusal_in_the_moment_of_the_stop_is_counted),
 	    cmocka_unit_test(a_stop_waits_until_all_is_durable),
+	    cmocka_unit_test(while_the_log_is_busy_the_ledger_sleeps),
+	    cmocka_unit_test(a_log_that_is_busy_at_the_start_is_asked_again),
+	    cmocka_unit_test(what_the_log_cannot_take_stops_nobody_else),
 	    cmocka_unit_test(after_a_failure_nothing_is_answered),
 	    cmocka_unit_test(a_clock_behind_the_log_does_not_start),
 	};

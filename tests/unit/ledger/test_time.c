@@ -39,26 +39,6 @@ static void a_drop_opens_at_its_instant(void **state)
 	play_close(play);
 }
 
-static void a_confirmation_in_the_millisecond_of_expiry_is_too_late(void **state)
-{
-	struct play *play = play_open();
-	play_drop(play, "shoes", 2, 0, 1);
-	struct ask *anna = play_claim(play, "shoes", "anna", NULL, 1);
-	struct ask *bert = play_claim(play, "shoes", "bert", NULL, 1);
-	play_round(play);
-	play->now.ms += 999;
-	struct ask *in_time = play_of_order(play, ASK_CONFIRM, anna->answer.order.sequence);
-	play_round(play);
-	play->now.ms += 1;
-	struct ask *late = play_of_order(play, ASK_CONFIRM, bert->answer.order.sequence);
-	play_round(play);
-	assert_int_equal(in_time->answer.verdict, VERDICT_DONE);
-	assert_int_equal(in_time->answer.order.status, ORDER_COMPLETED);
-	assert_int_equal(late->answer.verdict, VERDICT_REFUND_DUE);
-	assert_int_equal(late->answer.order.status, ORDER_EXPIRED);
-	play_close(play);
-}
-
 static void no_refusal_is_certain_while_a_hold_is_due(void **state)
 {
 	struct play *play = play_open();
@@ -119,28 +99,6 @@ static void a_tick_that_the_log_did_not_take_is_written_again(void **state)
 	play_round(play);
 	assert_int_equal(play_count(play, COMMAND_TICK), 1);
 	assert_int_equal(core_pending_count(play->core), 0);
-	play_close(play);
-}
-
-static void a_reading_past_the_deadline_waits_for_the_log(void **state)
-{
-	struct play *play = play_open();
-	play_drop(play, "shoes", 1, 0, 1);
-	struct ask *anna = play_claim(play, "shoes", "anna", "k", 1);
-	play_round(play);
-	play->now.ms += 1000;
-	play->hold_durable = true;
-	struct ask *read = play_of_order(play, ASK_ORDER, anna->answer.order.sequence);
-	struct ask *replay = play_claim(play, "shoes", "anna", "k", 1);
-	play_round(play);
-	assert_false(play_has(play, read)); /* "expired" rests on the TICK, which a crash could still take back */
-	assert_false(play_has(play, replay));
-	play->hold_durable = false;
-	play_round(play);
-	assert_int_equal(read->answer.verdict, VERDICT_FOUND);
-	assert_int_equal(read->answer.order.status, ORDER_EXPIRED);
-	assert_int_equal(replay->answer.verdict, VERDICT_REPLAYED);
-	assert_int_equal(replay->answer.order.status, ORDER_EXPIRED);
 	play_close(play);
 }
 
@@ -452,11 +410,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_drop_opens_at_its_instant),
-	    cmocka_unit_test(a_confirmation_in_the_millisecond_of_expiry_is_too_late),
 	    cmocka_unit_test(no_refusal_is_certain_while_a_hold_is_due),
 	    cmocka_unit_test(one_tick_at_a_time_and_none_when_nothing_is_due),
 	    cmocka_unit_test(a_tick_that_the_log_did_not_take_is_written_again),
-	    cmocka_unit_test(a_reading_past_the_deadline_waits_for_the_log),
 	    cmocka_unit_test(a_clock_that_goes_back_changes_nothing),
 	    cmocka_unit_test(asks_wait_for_hello),
 	    cmocka_unit_test(what_fell_due_while_down_has_expired_before_it_is_ready),

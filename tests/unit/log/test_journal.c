@@ -155,6 +155,7 @@ static void a_record_has_a_largest_size(void **state)
 	struct log_record echo;
 	struct error error;
 	size_t size_max = 8192 / 2 - 16;
+	assert_int_equal(log_record_size_max(log), size_max);
 	assert_int_equal(log_append(log, time_of(1), bytes, 0, &error), FAULT_INVALID);
 	assert_int_equal(log_append(log, time_of(1), bytes, size_max + 1, &error), FAULT_INVALID);
 	assert_non_null(strstr(error.text, "4080"));
