@@ -119,6 +119,7 @@ static double run(uint32_t buyers, uint32_t drops, uint32_t hold_seconds, double
 	uint64_t measured = 0, from = buyers - buyers / 10;
 	size_t before = resident_bytes();
 	bench.core = new_core(buyers, drops);
+	core_prefault(bench.core); /* as a server does before it is ready */
 	create_drops(&bench, drops, hold_seconds);
 	for (uint64_t at = 0; at < buyers; at += BATCH) {
 		uint32_t count = (uint32_t)(buyers - at < BATCH ? buyers - at : BATCH);
