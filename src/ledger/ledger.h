@@ -47,6 +47,7 @@ struct ledger_statistics {
 	uint64_t verdicts[VERDICT_COUNT]; /* since the start */
 	uint64_t steps, asks;
 	uint32_t waiting, orders, orders_max, pending;
+	uint64_t left, left_max; /* keys of orders that have left, and how many the core tells from new ones */
 	uint64_t sequence, durable;
 };
 void ledger_statistics(const struct ledger_thread *ledger, struct ledger_statistics *ret); /* any thread */

@@ -28,7 +28,7 @@
 
 struct counters {
 	_Atomic uint64_t verdicts[VERDICT_COUNT];
-	_Atomic uint64_t steps, asks, sequence, durable;
+	_Atomic uint64_t steps, asks, sequence, durable, left;
 	_Atomic uint32_t waiting, orders, orders_max, pending;
 };
 
@@ -92,6 +92,7 @@ static void count_state(struct ledger_thread *thread, uint64_t durable)
 	set(counters->waiting, ledger_waiting(thread->ledger));
 	set(counters->orders, core_order_count(thread->core));
 	set(counters->pending, core_pending_count(thread->core));
+	set(counters->left, core_left_count(thread->core));
 	set(counters->sequence, core_sequence(thread->core));
 	set(counters->durable, durable);
 	atomic_store_explicit(&thread->ready, ledger_is_ready(thread->ledger), memory_order_release);
@@ -498,6 +499,8 @@ void ledger_statistics(const struct ledger_thread *thread, struct ledger_statist
 	ret->orders = get(counters->orders);
 	ret->orders_max = get(counters->orders_max);
 	ret->pending = get(counters->pending);
+	ret->left = get(counters->left);
+	ret->left_max = core_left_max(thread->core);
 	ret->sequence = get(counters->sequence);
 	ret->durable = get(counters->durable);
 }

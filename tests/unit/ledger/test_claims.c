@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "core/state.h"
 #include "play.h"
 
 static void a_grant_leaves_when_it_is_durable(void **state)
@@ -301,17 +302,54 @@ static void a_key_may_belong_to_an_order_that_has_left(void **state)
 	play_round(play);
 	play->now.ms += 62000; /* expired after 1 s, left a minute later */
 	play_round(play);
-	struct ask *bert = play_claim(play, "shoes", "bert", "other", 1);
+	struct ask *again = play_claim(play, "shoes", "anna", "k", 1);
+	struct ask *bert = play_claim(play, "shoes", "bert", "k", 1);
+	struct ask *other = play_claim(play, "shoes", "anna", "other", 1);
 	struct ask *without = play_claim(play, "shoes", "carl", NULL, 1);
 	play_round(play);
-	assert_int_equal(bert->answer.verdict, VERDICT_ASK_STORE);
-	assert_true(bert->answer.basis > anna->answer.basis);
-	assert_int_equal(without->answer.verdict, VERDICT_GRANTED);
-	bert->store_asked = true;
-	play_again(play, bert);
-	play_round(play);
+	assert_int_equal(again->answer.verdict, VERDICT_ASK_STORE);
+	assert_true(again->answer.basis > anna->answer.basis);
 	assert_int_equal(bert->answer.verdict, VERDICT_GRANTED);
+	assert_int_equal(other->answer.verdict, VERDICT_GRANTED);
+	assert_int_equal(without->answer.verdict, VERDICT_GRANTED);
+	again->store_asked = true;
+	play_again(play, again);
+	play_round(play);
+	assert_int_equal(again->answer.verdict, VERDICT_GRANTED);
 	play_close(play);
+}
+
+/* The story: on a drop from which one order had left, every new key was asked of the store, through 256 places: of a
+ * crowd, most heard "overloaded". */
+static void a_crowd_with_new_keys_is_answered_without_the_store(void **state)
+{
+	static char buyers[1000][8];
+	struct ask *asks[1000];
+	struct play *play = play_prepare();
+	play->options.waiting_max = 2000;
+	play_begin(play);
+	play_round(play);
+	play_drop(play, "shoes", 100, 0, 1);
+	play_claim(play, "shoes", "anna", "k", 1);
+	play_round(play);
+	play->now.ms += 62000;
+	play_round(play);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(buyers[i], sizeof buyers[i], "b%d", i);
+		asks[i] = play_claim(play, "shoes", buyers[i], "k", 1);
+	}
+	struct ask *anna = play_claim(play, "shoes", "anna", "k", 1);
+	play_round(play);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(asks[i]->answer.verdict, i < 100 ? VERDICT_GRANTED : VERDICT_ALL_HELD);
+	assert_int_equal(anna->answer.verdict, VERDICT_ASK_STORE);
+	play_close(play);
+}
+
+/* As after a snapshot of the first format: of what has left so far, nothing is known. */
+static void forget_what_has_left(struct play *play)
+{
+	play->core->left.heart.since = core_sequence(play->core);
 }
 
 /* What was granted before the store answered, it knew: asking again for each that leaves would never end at a steady
@@ -327,6 +365,7 @@ static void the_store_is_asked_again_only_for_what_was_granted_meanwhile(void **
 	play_round(play);
 	play->now.ms += 32000; /* anna's has left, bert's not yet */
 	play_round(play);
+	forget_what_has_left(play);
 	struct ask *other = play_claim(play, "shoes", "bert", "k2", 1);
 	play_round(play);
 	assert_int_equal(other->answer.verdict, VERDICT_ASK_STORE);
@@ -405,6 +444,7 @@ int main(void)
 	    cmocka_unit_test(a_full_pool_is_overloaded_and_named),
 	    cmocka_unit_test(eligibility_is_asked_only_of_who_would_win),
 	    cmocka_unit_test(a_key_may_belong_to_an_order_that_has_left),
+	    cmocka_unit_test(a_crowd_with_new_keys_is_answered_without_the_store),
 	    cmocka_unit_test(the_store_is_asked_again_only_for_what_was_granted_meanwhile),
 	    cmocka_unit_test(refusals_of_form_need_no_log),
 	    cmocka_unit_test(a_crowd_costs_the_log_only_what_is_there),
