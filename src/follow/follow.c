@@ -363,11 +363,11 @@ static void save_snapshot(struct follower *self)
 		log_line(LOG_ERROR, "archive_failed", LOG_TEXT("reason", error.text));
 }
 
-/* The store is at the core's position. */
+/* The store is at the core's position. While it is rebuilt, that lies before the newest snapshot. */
 static void maybe_snapshot(struct follower *self)
 {
-	uint64_t sequence = core_sequence(projector_core(self->projector));
-	uint64_t since = sequence - atomic_load(&self->last_snapshot);
+	uint64_t sequence = core_sequence(projector_core(self->projector)), last = atomic_load(&self->last_snapshot);
+	uint64_t since = sequence > last ? sequence - last : 0;
 	uint64_t ns = clock_mono().ns - self->last_snapshot_at.ns;
 	if (self->options.snapshot_records > 0 && since >= self->options.snapshot_records &&
 	    ns >= self->options.snapshot_seconds * NANO)
