@@ -144,6 +144,8 @@ static void spoil_once(struct input *input)
 {
 	uint8_t what = input_u8(input);
 	unsigned at = what >> 7 & (image.segment_count - 1);
+	if (image.size[at] == 0)
+		return;
 	size_t place = (size_t)input_number(input, 2) % image.size[at];
 	switch (what % 4) {
 	case 0:
