@@ -49,7 +49,7 @@ static void apply(struct core *core, struct command command)
 /* A drop, an order of two lines that is held, one that is paid, and a key. */
 static void whole_make(struct small_core *small)
 {
-	static const struct sku_spec skus[] = {{TEXT("one"), 5, 10}, {TEXT("two"), 5, 10}};
+	const struct sku_spec skus[] = {{TEXT("one"), 5, 10}, {TEXT("two"), 5, 10}};
 	struct error error = {0};
 	struct command claim = {
 	    .kind = COMMAND_CLAIM,
