@@ -35,7 +35,7 @@ ENVIRONMENT = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 # The longest input of a target: what lies beyond teaches nothing new and takes time. Elsewhere LENGTH.
-LENGTHS = {"codec": 300, "http1": 800, "settings": 400}
+LENGTHS = {"chunked": 300, "codec": 300, "core": 300, "http1": 400, "journal": 300, "settings": 400}
 LENGTH = 600
 HANG_SECONDS = 10
 FILES_KEPT, BYTES_KEPT = 60, 100_000

@@ -19,6 +19,22 @@
 #include "base/must.h"
 #include "base/text.h"
 
+/* Bytes that nobody may touch until they are handed over: a read beyond what was handed over is seen, without a block of
+ * its own for every piece. Nothing where no sanitizer watches. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FUZZ_POISON
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define FUZZ_POISON
+#endif
+#ifdef FUZZ_POISON
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 /* An input that is read as decisions. Past its end everything is zero, so that every input means something. */

@@ -45,12 +45,6 @@ static void expect(struct reading *reading, char c)
 		reading->wrong = true;
 }
 
-static void blanks(struct reading *reading)
-{
-	while (next_is(reading, ' ') || next_is(reading, '\t'))
-		reading->at++;
-}
-
 static void token(struct reading *reading)
 {
 	const char *from = reading->at;
@@ -59,36 +53,12 @@ static void token(struct reading *reading)
 	reading->wrong = reading->wrong || reading->at == from;
 }
 
-static void quoted(struct reading *reading)
-{
-	expect(reading, '"');
-	while (!reading->wrong && reading->at < reading->end && *reading->at != '"') {
-		if (*reading->at == '\\')
-			reading->at++;
-		reading->wrong = reading->at == reading->end || !is_field_byte(*reading->at);
-		reading->at++;
-	}
-	expect(reading, '"');
-}
-
+/* What they say is nobody's: only where they end counts. */
 static void extensions(struct reading *reading)
 {
-	blanks(reading);
-	while (next_is(reading, ';')) {
-		reading->at++;
-		blanks(reading);
-		token(reading);
-		blanks(reading);
-		if (!next_is(reading, '='))
-			continue;
-		reading->at++;
-		blanks(reading);
-		if (next_is(reading, '"'))
-			quoted(reading);
-		else
-			token(reading);
-		blanks(reading);
-	}
+	if (next_is(reading, ';'))
+		while (reading->at < reading->end && is_field_byte(*reading->at))
+			reading->at++;
 	expect(reading, '\r');
 	expect(reading, '\n');
 }

@@ -137,7 +137,7 @@ static void on_order_from(struct input *input, struct command *command)
 
 static void on_drop_from(struct input *input, struct command *command)
 {
-	command->key = ONE_OF(input, "", "k", "l");
+	command->key = ONE_OF(input, "", "", "", "", "", "", "k", "l"); /* all keys of old are looked through for one */
 	command->drop.drop = input_u8(input) % 7;
 	if (command->kind == COMMAND_DROP_CLOSING)
 		command->drop.closes_at = moment_from(input);

@@ -82,11 +82,11 @@ static int from_flags(struct settings *settings, struct input *input, struct err
 	return fault;
 }
 
-static void check_value(const struct settings *settings, enum setting setting)
+/* again: settings that were taken as flags. */
+static void check_value(const struct settings *settings, enum setting setting, struct settings *again)
 {
 	const struct setting_row *row = setting_row(setting);
 	const struct setting_value *value = &settings->value[setting];
-	struct settings again;
 	struct error error = {0};
 	must(value->text && value->where);
 	if (row->type == SETTING_TYPE_SECRET || value->origin == ORIGIN_DEFAULT)
@@ -95,18 +95,18 @@ static void check_value(const struct settings *settings, enum setting setting)
 	if (row->type == SETTING_TYPE_TEXT || row->type == SETTING_TYPE_PATH)
 		number = (int64_t)strlen(value->text);
 	must(number >= row->least && number <= row->most);
-	must(settings_init(&again, &error) == 0);
-	must(settings_from_flag(&again, row->scope, row->name, value->text, &error) == 0);
-	must(setting_number(&again, setting) == value->number);
-	must(strcmp(setting_text(&again, setting), value->text) == 0);
-	settings_fini(&again);
+	must(settings_from_flag(again, row->scope, row->name, value->text, &error) == 0);
+	must(setting_number(again, setting) == value->number);
+	must(strcmp(setting_text(again, setting), value->text) == 0);
 }
 
 static void check_settings(const struct settings *settings)
 {
+	struct settings again = {0};
 	struct error error = {0};
 	for (int i = 0; i < SETTING_COUNT; i++)
-		check_value(settings, (enum setting)i);
+		check_value(settings, (enum setting)i, &again);
+	settings_fini(&again);
 	if (settings_fit(settings, &error) < 0)
 		must(text_is_one_line(text_of(error.text)));
 }

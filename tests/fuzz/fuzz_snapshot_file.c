@@ -1,4 +1,4 @@
-/* The file around a snapshot: written by the code, and then spoiled, or any bytes in its place.
+/* The file around a snapshot: as the code writes it, and then spoiled; or any bytes in its place.
  *
  *   - as it was written, its content is read as it was;
  *   - changed, cut off or longer, it is refused in one line, on opening or at the last byte at the latest; before that, no
@@ -14,8 +14,10 @@
 #define NAME "snapshots/00000000000000000007.snap"
 #define SEQUENCE 7
 #define FILE_MAX 2048
+#define SIZES 8
+#define SIZE_STEP 16
 
-static struct {
+static struct file {
 	uint8_t bytes[FILE_MAX];
 	size_t size;
 } file, written;
@@ -39,10 +41,25 @@ static void write_snapshot(struct disk *disk, struct text content)
 	read_file(disk);
 }
 
-static void replace_file(struct disk *disk)
+/* What the code wrote for the first bytes of the content: dear to make, so each is made once. */
+static void written_once(struct text content)
+{
+	static struct file of[SIZES];
+	struct file *here = &of[content.size / SIZE_STEP];
+	if (here->size == 0) {
+		struct disk *disk = disk_memory_new();
+		write_snapshot(disk, content);
+		disk_done(disk);
+		*here = written;
+	}
+	written = *here;
+}
+
+static void put_file(struct disk *disk)
 {
 	struct disk_file *handle;
-	must(disk_remove(disk, NAME, NULL) == 0 && disk_open(disk, NAME, DISK_CREATE, &handle, NULL) == 0);
+	must(disk_make_folder(disk, "snapshots", NULL) == 0);
+	must(disk_open(disk, NAME, DISK_CREATE, &handle, NULL) == 0);
 	if (file.size)
 		must(disk_write(disk, handle, file.bytes, file.size, 0, NULL) == 0);
 	disk_close(disk, handle);
@@ -99,8 +116,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct input input = {bytes, size};
 	struct disk *disk = disk_memory_new();
 	uint8_t bits = input_u8(&input);
-	struct text content = input_text(&input, bits & 0x80 ? 0 : bits >> 4 << 4);
-	write_snapshot(disk, content);
+	char content_bytes[SIZES * SIZE_STEP];
+	for (size_t i = 0; i < sizeof content_bytes; i++)
+		content_bytes[i] = (char)(i * i);
+	struct text content = {content_bytes, (size_t)(bits >> 4 & 7) * SIZE_STEP};
+	written_once(content);
 	if (bits & 0x80) {
 		struct text any = input_text(&input, FILE_MAX);
 		file.size = any.size;
@@ -108,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	} else {
 		spoil(&input, bits);
 	}
-	replace_file(disk);
+	put_file(disk);
 	read_back(disk, content);
 	disk_done(disk);
 	return 0;

@@ -23,6 +23,7 @@ struct wire_manner {
 };
 
 #define WIRE_REQUESTS_MAX 64
+#define WIRE_BYTES_MAX 4096
 
 /* What came of it. */
 struct wire_run {
