@@ -39,6 +39,7 @@ LENGTHS = {"chunked": 300, "codec": 300, "core": 300, "http1": 400, "journal": 3
 LENGTH = 600
 HANG_SECONDS = 10
 FILES_KEPT, BYTES_KEPT = 60, 100_000
+CANDIDATES_MAX = 250  # a process each
 GRACE_SECONDS = 60  # for the inputs that are there to be read
 
 
@@ -114,34 +115,50 @@ def number(text, name):
 
 # ---- choosing what is kept in the tree ----
 
-def features(target, folder):
-    """What each input reaches, as libFuzzer's own merge notes it down: {name: set of features}."""
-    notes = FOUND.parent / f"{target}-merge.txt"
-    empty = FOUND.parent / f"{target}-merged"
-    shutil.rmtree(empty, ignore_errors=True)
-    empty.mkdir()
-    notes.unlink(missing_ok=True)
-    subprocess.run([str(program(target)), "-merge=1", f"-merge_control_file={notes}",
-                    f"-max_len={LENGTHS.get(target, LENGTH)}", str(empty), str(folder), *inputs_of_tree(target)],
+def merge(target, notes, *words):
+    subprocess.run([str(program(target)), f"-merge_control_file={notes}", f"-max_len={LENGTHS.get(target, LENGTH)}",
+                    *(str(word) for word in words)],
                    env={**os.environ, **ENVIRONMENT}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    shutil.rmtree(empty)
+
+
+def noted(notes):
+    """What each input is noted to reach first, by its name: {name: set of (kind, number)}."""
     lines = notes.read_text().splitlines()
-    count = int(lines[0])
-    names, reached = lines[2:2 + count], {}
+    count, reached = int(lines[0]), {}
     for line in lines[2 + count:]:
         kind, index, *values = line.split()
         if kind in ("FT", "COV"):
-            reached.setdefault(names[int(index)], set()).update((kind, value) for value in values)
+            reached.setdefault(lines[2 + int(index)], set()).update((kind, value) for value in values)
+    return reached
+
+
+def features(target, folder):
+    """What each promising input reaches. libFuzzer's merge goes from small to large and notes of each input only what none
+    before it reached: that says which inputs promise something. Then each is looked at by itself."""
+    notes, empty = BUILD / f"{target}-merge.txt", BUILD / f"{target}-merged"
+    shutil.rmtree(empty, ignore_errors=True)
+    empty.mkdir()
+    notes.unlink(missing_ok=True)
+    merge(target, notes, "-merge=1", empty, folder, *inputs_of_tree(target))
+    shutil.rmtree(empty)
+    first = noted(notes)
+    with_edges = [name for name in first if any(kind == "COV" for kind, _ in first[name])]
+    largest = sorted(set(first) - set(with_edges), key=os.path.getsize, reverse=True)
+    reached = {}
+    for name in (with_edges + largest)[:CANDIDATES_MAX]:
+        notes.write_text(f"1\n0\n{name}\n")
+        merge(target, notes, "-merge_inner=1")
+        reached.update(noted(notes))
     return reached
 
 
 def chosen(reached):
     """Greedy: again and again the input that adds most for its size. Edges count far more than how often each is taken."""
     left, covered, size = dict(reached), set(), 0
-    while left and len(covered) >= 0:
+    while left:
         def worth(name):
             new = left[name] - covered
-            return sum(20 if kind == "COV" else 1 for kind, _ in new) / (64 + os.path.getsize(name))
+            return sum(20 if kind == "COV" else 1 for kind, _ in new) / (2048 + os.path.getsize(name))
         best = max(sorted(left), key=worth)
         if not left[best] - covered:
             return
