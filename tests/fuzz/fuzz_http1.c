@@ -7,7 +7,6 @@
  *   - in rough manner, when time passes and connections break, nothing is lost and nothing is touched after its time.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "wire.h"
 
@@ -34,6 +33,13 @@ static void skip(struct text *text, size_t size)
 	text->size -= size;
 }
 
+static size_t number(struct text text)
+{
+	uint64_t value = 0;
+	must(text_to_u64(text, UINT32_MAX, &value));
+	return (size_t)value;
+}
+
 /* The next line without its CRLF. */
 static struct text line_of(struct text *rest)
 {
@@ -51,12 +57,12 @@ static void answer_take(const struct wire_run *run, struct answers *answers, int
 	must(!answers->closed);
 	struct text line = line_of(&answers->rest);
 	must(begins(line, "HTTP/1.1 ") && line.size > 13);
-	*ret_status = atoi(line.at + 9);
+	*ret_status = (int)number((struct text){line.at + 9, 3});
 	while ((line = line_of(&answers->rest)).size) {
 		if (begins(line, "Content-Length: ")) {
 			must(!has_length);
 			has_length = true;
-			length = (size_t)atol(line.at + 16);
+			length = number((struct text){line.at + 16, line.size - 16});
 		}
 		answers->closed |= text_is(line, TEXT("Connection: close"));
 	}
