@@ -9,6 +9,7 @@
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
+#   make fuzz       the fuzz targets, each for a while             SECONDS=60 FUZZ="http1 codec"
 #   make san        the unit tests under ASan+UBSan and under TSan
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make clean      removes the build folders
@@ -24,6 +25,8 @@ MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
 BENCH ?=
+SECONDS ?= 60
+FUZZ ?=
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -31,7 +34,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fmt lint san install clean configure
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure
 
 all: build
 
@@ -65,6 +68,11 @@ bench: configure
 	@$(call quietly,ninja -C $(BUILD))
 	@$(PYTHON) bench/run.py --build $(BUILD) $(BENCH)
 
+# Its build (clang, libFuzzer) is build-fuzz; FUZZ="--keep http1" also chooses anew the inputs of the tree.
+fuzz:
+	@scripts/deps.sh build fuzz
+	@$(PYTHON) scripts/fuzz.py --seconds $(SECONDS) $(FUZZ)
+
 fmt:
 	@scripts/deps.sh lint
 	@scripts/lint.sh fmt
@@ -81,4 +89,4 @@ install: configure
 	@echo "installed under $(DESTDIR)$(PREFIX)"
 
 clean:
-	@rm -rf build build-asan build-tsan
+	@rm -rf build build-asan build-tsan build-fuzz

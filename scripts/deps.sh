@@ -1,7 +1,7 @@
 #!/bin/sh
 # deps.sh GROUP…: what a verb of the Makefile needs, installed with apt-get when it is missing.
 #
-# Groups: build, test, lint, bench; each is a list of Debian 12 package names below. Nothing is asked. When nothing
+# Groups: build, test, lint, bench, fuzz; each is a list of Debian 12 package names below. Nothing is asked. When nothing
 # is missing this is one dpkg-query. Without the right to install, it prints the one line to run and exits 1.
 set -eu
 
@@ -10,6 +10,7 @@ build="gcc libc6-dev meson ninja-build pkgconf libuv1-dev libsodium-dev libjanss
 test="python3 python3-pytest python3-pytest-xdist python3-httpx binutils clang-format-14 cppcheck"
 lint="clang-format-14 clang-tidy-14 cppcheck shellcheck python3"
 bench="python3 wrk golang-go redis-server ca-certificates"
+fuzz="clang-14 libclang-rt-14-dev python3"
 
 say() {
 	printf 'deps: %s\n' "$*" >&2
@@ -29,8 +30,9 @@ wanted() {
 		test) echo "$test" ;;
 		lint) echo "$lint" ;;
 		bench) echo "$bench" ;;
+		fuzz) echo "$fuzz" ;;
 		*)
-			say "no group '$group'; there are: build test lint bench"
+			say "no group '$group'; there are: build test lint bench fuzz"
 			exit 2
 			;;
 		esac
