@@ -96,7 +96,7 @@ static void note_segment(void *context, const char *name, uint64_t size)
 
 /* What a page of a segment is to recovery. */
 struct page {
-	bool is_header, is_batch;
+	bool is_header, is_batch, is_seal;
 	uint64_t first, last; /* of a batch with records */
 };
 
@@ -115,6 +115,7 @@ static struct page page_at(const uint8_t *bytes, uint64_t size, uint64_t offset)
 		uint64_t pages = ((uint64_t)length + DISK_PAGE - 1) / DISK_PAGE * DISK_PAGE;
 		if (offset >= at && offset < at + pages) {
 			page.is_batch = count > 0;
+			page.is_seal = count == 0;
 			page.first = first;
 			page.last = first + count - 1;
 		}
@@ -164,7 +165,7 @@ static void judge_flip(struct world *world, const struct page *page, uint64_t ne
 	}
 	if (fault != FAULT_DAMAGED)
 		world_fail(world, "after damage: fault %d, %s", fault, error.text);
-	if (!page->is_header && !page->is_batch)
+	if (!page->is_header && !page->is_batch && !page->is_seal)
 		world_fail(world, "refused for damage where nothing stands: %s", error.text);
 	if (page->is_header || next == UINT64_MAX || next > snapshot + 1) {
 		must_refuse(world, "a turned bit");

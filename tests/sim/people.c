@@ -51,7 +51,7 @@ static void make_spec(struct world *world, uint32_t drop, struct dice *dice)
 	*spec = (struct drop_spec){.id = text_of(world->drop_names[drop]), .title = TEXT("A drop"), .currency = TEXT("EUR")};
 	spec->limit_per_buyer = no_limit ? 0 : dice_from(dice, 1, 6);
 	spec->hold_seconds = instant ? 0 : dice_from(dice, 1, plan->hold_max_s);
-	spec->keep_seconds = dice_from(dice, 1, plan->keep_max_s);
+	spec->keep_seconds = dice_from(dice, plan->keep_min_s, plan->keep_max_s);
 	spec->opens_at.ms = some_time(world, dice, 50);
 	spec->closes_at.ms = dice_percent(dice, 60) ? WALL_NEVER.ms : world->wall + dice_from(dice, 60001, 3600000);
 	spec->sku_count = dice_from(dice, 1, SKUS_EACH_MAX);

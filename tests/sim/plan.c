@@ -73,7 +73,10 @@ static void draw_sizes(struct plan *plan, struct dice *dice)
 	plan->claim_timeout_ms = dice_from(dice, 200, 5000);
 	plan->orders_max = dice_percent(dice, 10) && plan->servers == 1 ? dice_from(dice, 20, 200) : 8192;
 	plan->hold_max_s = dice_from(dice, 1, 40);
-	plan->keep_max_s = dice_percent(dice, 70) ? dice_from(dice, 1, 60) : 31536000;
+	/* Where echoes come late, an order that left before its server heard of it cannot be found by its key: whoever
+	 * runs several servers keeps ended orders for longer than an echo can take. */
+	plan->keep_min_s = plan->memory_log ? 120 : 1;
+	plan->keep_max_s = dice_percent(dice, 70) ? plan->keep_min_s + dice_below(dice, 60) : 31536000;
 	plan->stock_max = dice_percent(dice, 50) ? dice_from(dice, 1, 20) : dice_from(dice, 20, 2000);
 }
 

@@ -51,7 +51,7 @@ struct plan {
 	uint32_t rare_in; /* one of so many events is a rare one: a crash, a fault, a snapshot */
 	uint32_t drops, drops_first, buyers, clients;
 	uint32_t segment_bytes, batch_bytes, echoes_max, waiting_max, claim_timeout_ms, orders_max;
-	uint32_t hold_max_s, keep_max_s, stock_max;
+	uint32_t hold_max_s, keep_min_s, keep_max_s, stock_max;
 	uint32_t key_percent, cancel_percent, operator_percent, slow_percent;
 	uint32_t meanwhile_percent; /* of the calls to the disk: others go on */
 	bool eligibility, deletes_archived;

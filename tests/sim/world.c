@@ -17,6 +17,23 @@ struct world *world_new(void)
 	return world;
 }
 
+static void world_print_log(const struct world *world)
+{
+	static struct command_scratch scratch;
+	uint64_t n = world->shadow.count > 40 ? world->shadow.count - 40 : 1;
+	for (; n <= world->shadow.count; n++) {
+		struct log_record record = shadow_record_at(&world->shadow, n);
+		struct command command;
+		command_decode(record.bytes, record.size, &scratch, &command, NULL);
+		fprintf(stderr, "%llu %lld %s w%llu c%llu key %.*s", (unsigned long long)n, (long long)record.time.ms, command_kind_name(command.kind), (unsigned long long)command.incarnation,(unsigned long long)command.counter, (int)command.key.size, command.key.at);
+		if (command.kind == COMMAND_CLAIM)
+			fprintf(stderr, " d%u %.*s latest %lld", command.claim.drop, (int)command.claim.buyer.size, command.claim.buyer.at, (long long)command.claim.latest.ms);
+		if (command.kind == COMMAND_CANCEL || command.kind == COMMAND_CONFIRM)
+			fprintf(stderr, " o%llu", (unsigned long long)command.order.order);
+		fprintf(stderr, "\n");
+	}
+}
+
 _Noreturn void world_fail(struct world *world, const char *format, ...)
 {
 	va_list arguments;
@@ -28,6 +45,8 @@ _Noreturn void world_fail(struct world *world, const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fprintf(stderr, "\n");
+	if (getenv("SIM_LOG"))
+		world_print_log(world);
 	_exit(1);
 }
 
