@@ -42,6 +42,15 @@ static uint64_t newest_snapshot(struct world *world)
 	return count > 0 ? there[count - 1] : 0;
 }
 
+/* A judgement is about one thing: no other fault comes between. */
+static void disarm(struct world *world)
+{
+	struct disk_memory_faults *faults = sim_disk_faults(world->disk);
+	*faults = (struct disk_memory_faults){.capacity = faults->capacity};
+	sim_disk_die_in(world->disk, 0);
+	world->armed = KIND_COUNT;
+}
+
 /* ---- lies ---- */
 
 static void judge_missing(struct world *world, const struct disk_lie *lie, uint64_t last)
@@ -60,6 +69,7 @@ void damage_judge_lie(struct world *world)
 	struct error error;
 	if (!lie)
 		return;
+	disarm(world);
 	int fault = look_through(world, 1, &recovery, &error);
 	if (fault == FAULT_DAMAGED) {
 		if (lie->last > newest_snapshot(world))
@@ -183,6 +193,7 @@ void damage_flip(struct world *world)
 	static struct segments segments;
 	struct dice *dice = &world->fault_dice;
 	world->is_starting = true;
+	disarm(world);
 	damage_judge_lie(world);
 	segments.count = 0;
 	disk_list(sim_disk_port(world->disk), "log", note_segment, &segments, NULL);

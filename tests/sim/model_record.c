@@ -50,6 +50,7 @@ static void read_create(struct bytes *bytes, struct m_record *record)
 	drop->keep_s = (uint32_t)number(bytes, 4);
 	drop->opens = (int64_t)number(bytes, 8);
 	drop->closes = (int64_t)number(bytes, 8);
+	drop->always_on = drop->limit == 0 && drop->closes == M_NEVER;
 	drop->sku_count = (uint32_t)number(bytes, 4);
 	for (uint32_t i = 0; i < drop->sku_count && i < M_SKUS; i++) {
 		name(bytes);

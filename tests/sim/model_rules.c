@@ -85,7 +85,7 @@ struct model_says m_claim(const struct model *model, uint32_t number, const stru
 		return says(SAYS_UNKNOWN_DROP);
 	const struct m_drop *drop = &model->drops[number];
 	uint64_t units = 0, newest = 0;
-	uint32_t orders = 0, most = drop->limit == 0 && drop->closes == M_NEVER ? 1024 : 32;
+	uint32_t orders = 0, most = drop->always_on ? 1024 : 32;
 	const struct model_order *of_key = NULL;
 	for (uint32_t at = drop->of_buyer[ask->buyer]; at; at = model->orders[at - 1].next_of_buyer) {
 		const struct model_order *order = &model->orders[at - 1];

@@ -22,6 +22,7 @@ struct m_drop {
 	uint32_t name; /* the number in its id */
 	uint32_t limit, hold_s, keep_s, sku_count;
 	int64_t opens, closes;
+	bool always_on; /* as it was created: no end, no limit */
 	bool opened, paused, closed, archived;
 	int64_t stock[M_SKUS];
 	int64_t held[M_SKUS], sold[M_SKUS];
