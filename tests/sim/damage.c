@@ -47,7 +47,7 @@ static void disarm(struct world *world)
 {
 	struct disk_memory_faults *faults = sim_disk_faults(world->disk);
 	*faults = (struct disk_memory_faults){.capacity = faults->capacity};
-	sim_disk_die_in(world->disk, 0);
+	sim_disk_die_in(world->disk, 0, false);
 	world->armed = KIND_COUNT;
 }
 

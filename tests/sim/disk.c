@@ -37,6 +37,7 @@ struct sim_disk {
 	void (*hook)(void *context);
 	void *context;
 	bool is_dead;
+	bool dies_halfway;
 	uint32_t die_in;
 	uint64_t truth;
 	struct node nodes[NODES_MAX];
@@ -135,9 +136,9 @@ static int leave(struct sim_disk *disk, int result, struct error *error)
 	return disk->is_dead ? error_set(error, FAULT_IO, "the process died in this call") : result;
 }
 
-static bool dies_now(const struct sim_disk *disk)
+static bool dies_in_between(const struct sim_disk *disk)
 {
-	return disk->die_in == 1;
+	return disk->die_in == 1 && disk->dies_halfway;
 }
 
 /* ---- files ---- */
@@ -259,9 +260,10 @@ static int sim_write(struct disk_file *file, const void *bytes, size_t size, uin
 	if (has_batch && is_segment(file->node->name) && disk->lie_in > 0 && --disk->lie_in == 0 &&
 	    tell_lie(disk, file, bytes, size, offset, first, last)) {
 		file->node->written = last;
+		disk->is_dead = disk->lie_luck % 8 == 0; /* nobody heard of it yet */
 		return leave(disk, 0, error);
 	}
-	fault = disk_write(disk->inner, file->inner, bytes, dies_now(disk) ? size / 2 : size, offset, error);
+	fault = disk_write(disk->inner, file->inner, bytes, dies_in_between(disk) ? size / 2 : size, offset, error);
 	if (fault == 0 && has_batch && last > file->node->written)
 		file->node->written = last;
 	note_open_write(disk, file->node, bytes, size, offset);
@@ -284,6 +286,8 @@ static int sim_sync(struct disk_file *file, struct error *error)
 	if (fault)
 		return fault;
 	/* What comes meanwhile to the same file is not part of it; the journal has one write in flight. */
+	if (dies_in_between(disk))
+		return leave(disk, 0, error);
 	fault = disk_sync_data(disk->inner, file->inner, error);
 	if (fault == 0) {
 		file->node->synced = file->node->written;
@@ -436,9 +440,10 @@ bool sim_disk_is_dead(const struct sim_disk *disk)
 	return disk->is_dead;
 }
 
-void sim_disk_die_in(struct sim_disk *disk, uint32_t calls)
+void sim_disk_die_in(struct sim_disk *disk, uint32_t calls, bool halfway)
 {
 	disk->die_in = calls;
+	disk->dies_halfway = halfway;
 }
 
 void sim_disk_revive(struct sim_disk *disk)
@@ -446,7 +451,28 @@ void sim_disk_revive(struct sim_disk *disk)
 	disk->is_dead = false;
 	disk->die_in = 0;
 	disk->lie_in = 0;
-	disk->node_count = 0;
+}
+
+/* A name that no sync has made durable may have come through all the same, or an older file may be back under it: what
+ * stands there now is looked at. */
+static void nodes_after_power(struct sim_disk *disk)
+{
+	static uint8_t bytes[LIE_BYTES_MAX];
+	for (uint32_t i = 0; i < disk->node_count; i++) {
+		struct node *node = &disk->nodes[i];
+		uint64_t first, last = 0;
+		if (!node->is_used || !is_segment(node->name) || node->name_synced) {
+			node->written = node->synced;
+			continue;
+		}
+		int64_t size = sim_disk_read_all(disk, node->name, bytes, sizeof bytes);
+		if (size > 0)
+			find_batches(bytes, (size_t)size, &first, &last);
+		node->is_used = size > 0;
+		node->name_synced = true;
+		node->written = node->synced = last;
+		see_truth(disk, node);
+	}
 	disk->open_write.node = NULL;
 }
 
@@ -481,6 +507,7 @@ enum disk_fate sim_disk_power(struct sim_disk *disk, uint64_t luck)
 	disk->inner = after;
 	*disk_memory_faults(after) = faults;
 	enum disk_fate fate = fate_of(disk);
+	nodes_after_power(disk);
 	sim_disk_revive(disk);
 	return fate;
 }

@@ -38,8 +38,8 @@ struct disk_memory_faults *sim_disk_faults(struct sim_disk *disk);
 /* The process is dead: no call reaches the disk. */
 void sim_disk_kill(struct sim_disk *disk);
 bool sim_disk_is_dead(const struct sim_disk *disk);
-/* The n-th call from now is the last of this process: it is done, or half of it. 0: off. */
-void sim_disk_die_in(struct sim_disk *disk, uint32_t calls);
+/* The n-th call from now is the last of this process: it is done; or, halfway, half of a write is, and no sync. 0: off. */
+void sim_disk_die_in(struct sim_disk *disk, uint32_t calls, bool halfway);
 /* A new process, on what the last one left in the page cache. */
 void sim_disk_revive(struct sim_disk *disk);
 /* The same after the power went. */

@@ -84,9 +84,12 @@ static void die(struct world *world)
 	default: /* in a snapshot, if there are any, and its archiving */
 		world->dying = KIND_COUNT;
 	}
-	sim_disk_die_in(world->disk, dice_from(&world->fault_dice, 1, 40));
+	bool in_write = how <= 3 && dice_percent(&world->fault_dice, 60);
+	sim_disk_die_in(world->disk, dice_from(&world->fault_dice, 1, in_write ? 2 : 40), dice_percent(&world->fault_dice, 50));
 	if (how > 3)
 		actor_snapshot(world);
+	else if (in_write)
+		actor_write(world);
 }
 
 /* ---- faults of the disk ---- */
@@ -217,31 +220,58 @@ static void damage(struct world *world, enum group group)
 	process_start(world);
 }
 
+static bool is_possible(const struct world *world, enum group group)
+{
+	bool on_disk = group == GROUP_snapshots || group == GROUP_syncs || group == GROUP_writes ||
+	               group == GROUP_fullness || group == GROUP_lies || group == GROUP_spoils;
+	return plan_has(&world->plan, group) && group != GROUP_slowness && !(on_disk && world->memory_log);
+}
+
+/* One of those that this seed has, each as often as the others. */
+static enum group draw_group(struct world *world)
+{
+	enum group there[GROUP_COUNT];
+	uint32_t count = 0;
+	for (int group = 1; group < GROUP_COUNT; group++)
+		if (is_possible(world, (enum group)group))
+			there[count++] = (enum group)group;
+	return count ? there[dice_below(&world->fault_dice, count)] : GROUP_none;
+}
+
 void fault_rare(struct world *world)
 {
-	enum group group = (enum group)dice_from(&world->fault_dice, 1, GROUP_COUNT - 1);
+	enum group group = draw_group(world);
 	world->steps++;
-	world->rare_events++;
-	if (!plan_has(&world->plan, group))
-		return;
-	if (group == GROUP_crashes)
+	switch (group) {
+	case GROUP_crashes:
 		die(world);
-	else if (group == GROUP_stops)
+		break;
+	case GROUP_stops:
 		stop(world);
-	else if (group == GROUP_clocks)
+		break;
+	case GROUP_clocks:
 		move_clock(world);
-	else if (group == GROUP_log_faults)
+		break;
+	case GROUP_log_faults:
 		trouble_log(world);
-	else if (world->memory_log)
-		return;
-	else if (group == GROUP_snapshots)
+		break;
+	case GROUP_snapshots:
 		actor_snapshot(world);
-	else if (group == GROUP_syncs || group == GROUP_writes)
+		break;
+	case GROUP_syncs:
+	case GROUP_writes:
 		arm(world);
-	else if (group == GROUP_fullness)
+		break;
+	case GROUP_fullness:
 		fill_disk(world);
-	else if (group != GROUP_slowness)
+		break;
+	case GROUP_lies:
+	case GROUP_spoils:
 		damage(world, group);
+		break;
+	default:
+		break;
+	}
 }
 
 /* ---- what follows ---- */
@@ -300,6 +330,6 @@ void fault_after(struct world *world)
 		return;
 	}
 	see_fired(world);
-	if (sim_disk_lie(world->disk) && dice_one_in(&world->fault_dice, 12))
+	if (sim_disk_lie(world->disk) && dice_one_in(&world->fault_dice, 40))
 		die_on_disk(world, KIND_kill);
 }

@@ -74,10 +74,7 @@ void people_begin(struct world *world)
 		make_name(world->drop_names[i], 'd', i, &dice);
 		make_spec(world, i, &dice);
 	}
-	for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
-		world->clients[i].state = CLIENT_IDLE;
-		world->clients[i].tries = 0;
-	}
+	memset(world->clients, 0, sizeof world->clients);
 	world->asked_count = world->known_count = world->used_count = world->drops_asked = 0;
 	world->keys_used = world->payments_used = world->admin_keys = 0;
 	world->arrivals = 0;

@@ -55,7 +55,7 @@ static void draw_groups(struct plan *plan, struct dice *dice)
 
 static void draw_weights(struct plan *plan, struct dice *dice)
 {
-	static const uint32_t low[EVENT_COUNT] = {30, 12, 2, 1, 1, 1, 6}, high[EVENT_COUNT] = {90, 30, 9, 3, 3, 4, 20};
+	static const uint32_t low[EVENT_COUNT] = {30, 15, 1, 1, 1, 1, 6}, high[EVENT_COUNT] = {90, 40, 12, 3, 3, 4, 20};
 	for (int i = 0; i < EVENT_COUNT; i++)
 		plan->weight_sum += plan->weight[i] = dice_from(dice, low[i], high[i]);
 }
@@ -90,7 +90,7 @@ void plan_make(struct plan *plan, uint64_t seed, uint64_t ticks, uint32_t withou
 	draw_groups(plan, &dice);
 	draw_weights(plan, &dice);
 	draw_sizes(plan, &dice);
-	plan->rare_in = 1u << dice_from(&dice, 7, 11);
+	plan->rare_in = 1u << dice_from(&dice, 6, 9);
 	plan->key_percent = dice_from(&dice, 20, 100);
 	plan->cancel_percent = dice_from(&dice, 0, 60);
 	plan->operator_percent = dice_from(&dice, 1, 8);

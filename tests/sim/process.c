@@ -157,13 +157,14 @@ void process_start(struct world *world)
 		if (attempt == ATTEMPTS_MAX)
 			world_fail(world, "it does not start, however often");
 		bool dies = plan_has(&world->plan, GROUP_crashes) && dice_one_in(&world->fault_dice, 4);
-		sim_disk_die_in(world->disk, dies ? dice_from(&world->fault_dice, 1, 60) : 0);
+		sim_disk_die_in(world->disk, dies ? dice_from(&world->fault_dice, 1, 60) : 0,
+		                dice_percent(&world->fault_dice, 50));
 		int fault = process_try(world, &error);
 		if (!fault)
 			break;
 		help_to_start(world, fault, &error);
 	}
-	sim_disk_die_in(world->disk, 0);
+	sim_disk_die_in(world->disk, 0, false);
 	follower_begin(world, world->journal);
 	world->is_starting = false;
 }
@@ -228,7 +229,7 @@ void process_settle(struct world *world)
 	world->armed = KIND_COUNT;
 	if (world->disk) {
 		*sim_disk_faults(world->disk) = (struct disk_memory_faults){0};
-		sim_disk_die_in(world->disk, 0);
+		sim_disk_die_in(world->disk, 0, false);
 		sim_disk_lie_in(world->disk, 0, false, 0);
 	} else {
 		*memory_log_faults(world->memory_log) = (struct memory_log_faults){.room = LOG_ROOM_ALL};

@@ -17,23 +17,6 @@ struct world *world_new(void)
 	return world;
 }
 
-static void world_print_log(const struct world *world)
-{
-	static struct command_scratch scratch;
-	uint64_t n = world->shadow.count > 40 ? world->shadow.count - 40 : 1;
-	for (; n <= world->shadow.count; n++) {
-		struct log_record record = shadow_record_at(&world->shadow, n);
-		struct command command;
-		command_decode(record.bytes, record.size, &scratch, &command, NULL);
-		fprintf(stderr, "%llu %lld %s w%llu c%llu key %.*s", (unsigned long long)n, (long long)record.time.ms, command_kind_name(command.kind), (unsigned long long)command.incarnation,(unsigned long long)command.counter, (int)command.key.size, command.key.at);
-		if (command.kind == COMMAND_CLAIM)
-			fprintf(stderr, " d%u %.*s latest %lld", command.claim.drop, (int)command.claim.buyer.size, command.claim.buyer.at, (long long)command.claim.latest.ms);
-		if (command.kind == COMMAND_CANCEL || command.kind == COMMAND_CONFIRM)
-			fprintf(stderr, " o%llu", (unsigned long long)command.order.order);
-		fprintf(stderr, "\n");
-	}
-}
-
 _Noreturn void world_fail(struct world *world, const char *format, ...)
 {
 	va_list arguments;
@@ -45,8 +28,6 @@ _Noreturn void world_fail(struct world *world, const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fprintf(stderr, "\n");
-	if (getenv("SIM_LOG"))
-		world_print_log(world);
 	_exit(1);
 }
 
@@ -159,7 +140,7 @@ static void begin(struct world *world, const struct plan *plan, struct counts *c
 	world->exit_fault = 0;
 	world->writer_busy = world->preparer_busy = world->follower_busy = world->is_starting = false;
 	world->had_crash = world->had_disk_fault = false;
-	world->rare_events = world->promised = world->told_count = 0;
+	world->promised = world->told_count = 0;
 	world->armed = world->dying = KIND_COUNT;
 	world->digest = seed;
 	world->journal = world->memory_log = NULL;
@@ -208,6 +189,7 @@ void world_run(struct world *world, const struct plan *plan, struct counts *coun
 	}
 	process_settle(world);
 	audit(world);
+	world_mix(world, core_hash(world->servers[0].core));
 	end(world);
 	counts->now_digest = world->digest;
 	counts->steps += world->steps;

@@ -27,7 +27,7 @@
 
 /* What a process counts; in shared memory, so that whoever started it reads it even when it died. */
 struct counts {
-	uint64_t steps, seeds, records, told, recoveries, checks, grants, seeds_crash, seeds_disk;
+	uint64_t cpu_ns, steps, seeds, records, told, recoveries, checks, grants, seeds_crash, seeds_disk;
 	uint64_t kinds[KIND_COUNT], verdicts[VERDICT_COUNT];
 	uint64_t now_seed, now_steps, now_digest; /* of the world that is going on, or was the last */
 };
@@ -112,7 +112,6 @@ struct world {
 	enum kind dying;     /* why the process dies at the end of this event; KIND_COUNT: it does not */
 	bool is_starting;    /* nobody else is there */
 	bool had_crash, had_disk_fault;
-	uint64_t rare_events;
 
 	struct client clients[CLIENTS_MAX];
 	uint32_t asked[CLIENTS_MAX], asked_count; /* clients whose ask has no answer yet */
