@@ -55,7 +55,8 @@ static void disarm(struct world *world)
 
 static void judge_missing(struct world *world, const struct disk_lie *lie, uint64_t last)
 {
-	if (last + 1 != lie->first)
+	/* A misdirected write that is torn, too, may leave of its victim, the last batch, as little as of itself. */
+	if (last + 1 != lie->first && last + 1 != lie->victim_first)
 		world_fail(world, "records %llu to %llu are gone, and nobody notices", (unsigned long long)last + 1,
 		           (unsigned long long)sim_disk_truth(world->disk));
 	world_count(world, KIND_undetectable);
@@ -146,6 +147,11 @@ static uint64_t next_first(const struct segments *segments, const char *name)
 	return next;
 }
 
+static uint64_t first_of(const struct segments *segments)
+{
+	return next_first(segments, "log/0");
+}
+
 static void judge_passed(struct world *world, const struct page *page, uint64_t next, uint64_t last)
 {
 	if (page->is_header)
@@ -217,9 +223,12 @@ void damage_spoil_snapshot(struct world *world)
 {
 	uint64_t there[SNAPSHOTS_KEPT + 2];
 	char name[64];
+	static struct segments segments;
 	world->is_starting = true;
+	segments.count = 0;
+	disk_list(sim_disk_port(world->disk), "log", note_segment, &segments, NULL);
 	int count = snapshot_list(sim_disk_port(world->disk), there, SNAPSHOTS_KEPT + 2, NULL);
-	if (count >= 2) {
+	if (count >= 2 && first_of(&segments) <= there[count - 2] + 1) {
 		snprintf(name, sizeof name, "snapshots/%020llu.snap", (unsigned long long)there[count - 1]);
 		if (sim_disk_flip(world->disk, name, dice_below(&world->fault_dice, 8192), 16)) {
 			world_count(world, KIND_snapshot_spoiled);

@@ -221,6 +221,7 @@ static bool tell_lie(struct sim_disk *disk, const struct disk_file *file, const 
 	if (lie->is_told || size > LIE_BYTES_MAX || disk_size(disk->inner, file->inner, &file_size, NULL) != 0)
 		return false;
 	lie->misdirected = disk->lie_misdirects;
+	lie->victim_first = 0;
 	lie->offset = offset;
 	lie->size = size;
 	lie->first = first;
@@ -233,8 +234,10 @@ static bool tell_lie(struct sim_disk *disk, const struct disk_file *file, const 
 	lie->to_offset = another_place(disk, lie);
 	if (lie->to_offset < DISK_PAGE || lie->to_offset + size > file_size)
 		lie->misdirected = false;
-	else if (disk_read(disk->inner, file->inner, lie->before, size, lie->to_offset, NULL) == (int64_t)size)
-		disk_write(disk->inner, file->inner, bytes, size, lie->to_offset, NULL);
+	if (!lie->misdirected || disk_read(disk->inner, file->inner, lie->before, size, lie->to_offset, NULL) < 0)
+		return true;
+	find_batches(lie->before, size, &lie->victim_first, &last);
+	disk_write(disk->inner, file->inner, bytes, size, lie->to_offset, NULL);
 	return true;
 }
 
@@ -530,22 +533,31 @@ void sim_disk_forget_lie(struct sim_disk *disk)
 	disk->lie.is_told = false;
 }
 
-void sim_disk_mend_lie(struct sim_disk *disk)
+/* Where the write went: what stood there is put back, unless a later batch has been written over it rightly. */
+static void mend_victim(struct sim_disk *disk)
 {
 	static uint8_t now[LIE_BYTES_MAX];
-	struct disk_lie *lie = &disk->lie;
+	const struct disk_lie *lie = &disk->lie;
 	struct disk_file *file;
+	if (disk_open(disk->inner, lie->name, DISK_READ, &file, NULL) != 0)
+		return;
+	disk_read(disk->inner, file, now, lie->size, lie->to_offset, NULL);
+	disk_close(disk->inner, file);
+	bool later = lie->to_offset > lie->offset && u32_at(now) == BATCH_MAGIC && memcmp(now, lie->bytes, 128) != 0;
+	if (!later)
+		inner_write(disk, lie->name, lie->before, lie->size, lie->to_offset);
+}
+
+void sim_disk_mend_lie(struct sim_disk *disk)
+{
+	struct disk_lie *lie = &disk->lie;
 	struct disk_memory_faults faults = *disk_memory_faults(disk->inner);
 	if (!lie->is_told)
 		return;
 	*disk_memory_faults(disk->inner) = (struct disk_memory_faults){0};
 	lie->is_told = false;
-	if (lie->misdirected && disk_open(disk->inner, lie->name, DISK_READ, &file, NULL) == 0) {
-		int64_t got = disk_read(disk->inner, file, now, lie->size, lie->to_offset, NULL);
-		disk_close(disk->inner, file);
-		if (got == (int64_t)lie->size && memcmp(now, lie->bytes, lie->size) == 0)
-			inner_write(disk, lie->name, lie->before, lie->size, lie->to_offset);
-	}
+	if (lie->misdirected)
+		mend_victim(disk);
 	inner_write(disk, lie->name, lie->bytes, lie->size, lie->offset);
 	*disk_memory_faults(disk->inner) = faults;
 }

@@ -20,7 +20,8 @@ struct disk_lie {
 	char name[64], to_name[64];
 	uint64_t offset, to_offset;
 	size_t size;
-	uint64_t first, last; /* records of the batch */
+	uint64_t first, last;  /* records of the batch */
+	uint64_t victim_first; /* of the batch that a misdirected write has hit; 0: none */
 	uint8_t bytes[LIE_BYTES_MAX], before[LIE_BYTES_MAX];
 };
 

@@ -26,9 +26,9 @@ void process_drop(struct world *world)
 }
 
 /* What was promised is there, nothing is there that nobody appended, and it is what it was. */
-static void check_recovered(struct world *world, const struct journal_recovery *recovery)
+static void check_recovered(struct world *world, const struct journal_recovery *recovery, uint64_t truth)
 {
-	uint64_t last = recovery->last_sequence, truth = sim_disk_truth(world->disk);
+	uint64_t last = recovery->last_sequence;
 	if (last < world->promised || last < truth || last > world->shadow.count)
 		world_fail(world, "P3: %llu records were recovered; %llu were appended, %llu synced, %llu promised",
 		           (unsigned long long)last, (unsigned long long)world->shadow.count,
@@ -79,7 +79,7 @@ int process_try(struct world *world, struct error *error)
 	struct core_limits limits = server_limits(world);
 	struct journal_recovery recovery;
 	struct core *core = NULL;
-	uint64_t snapshot = 0;
+	uint64_t snapshot = 0, truth = sim_disk_truth(world->disk);
 	struct disk *disk = sim_disk_port(world->disk);
 	int fault = disk_lock(disk, "lock", error);
 	if (!fault)
@@ -87,7 +87,7 @@ int process_try(struct world *world, struct error *error)
 	if (!fault)
 		fault = open_journal(world, snapshot + 1, &recovery, error);
 	if (!fault) {
-		check_recovered(world, &recovery);
+		check_recovered(world, &recovery, truth);
 		fault = fold_log(world, core, error);
 	}
 	if (!fault && dice_one_in(&world->fault_dice, READ_ALL_IN) && recovery.first_sequence)
