@@ -10,6 +10,7 @@
 
 #define AGAIN_EVERY 16 /* one of so many seeds is run a second time: it must be the same run */
 #define JOBS_MAX 64
+#define ALL_KINDS_FROM 1000 /* seeds: in fewer, rare things may be missing by chance */
 
 /* ---- plans ---- */
 
@@ -214,7 +215,8 @@ uint64_t campaign_run(const struct order_of_seeds *order)
 		failed += wait_for_one(order, workers, began, &running);
 	add_up(workers, order->jobs, &sum);
 	summary_print(&sum, (double)(clock_mono().ns - began.ns) / 1e9);
-	uint64_t missing = order->needs_all_kinds ? summary_missing(&sum) : 0;
+	bool needs_all = order->needs_all_kinds && sum.seeds >= ALL_KINDS_FROM;
+	uint64_t missing = needs_all ? summary_missing(&sum) : 0;
 	printf("%llu passed, %llu failed\n", (unsigned long long)sum.seeds, (unsigned long long)(failed + missing));
 	return failed + missing;
 }

@@ -190,14 +190,15 @@ static void remember_key(struct world *world, const struct client *client)
 	}
 }
 
-/* A key that was used before, mostly for the same. */
+/* A key that was used before, mostly by the same buyer for the same. */
 static void claim_again(struct world *world, struct client *client)
 {
 	uint32_t known = world->used_count < USED_KEYS_MAX ? world->used_count : USED_KEYS_MAX;
 	const struct used_key *used = &world->used[dice_below(&world->people, known)];
 	struct ask *ask = &client->ask;
 	set_drop(world, client, used->drop);
-	set_buyer(world, client, used->buyer);
+	bool another = dice_one_in(&world->people, 8); /* keys are each buyer's own */
+	set_buyer(world, client, another ? dice_below(&world->people, world->plan.buyers) : used->buyer);
 	set_key(client, 'k', used->key);
 	ask->line_count = used->line_count;
 	for (uint32_t i = 0; i < used->line_count; i++) {
