@@ -40,7 +40,7 @@ static void draw_groups(struct plan *plan, struct dice *dice)
 	draw(plan, dice, GROUP_snapshots, 60);
 	draw(plan, dice, GROUP_clocks, 30);
 	draw(plan, dice, GROUP_slowness, 20);
-	bool faulty = dice_percent(dice, 25);
+	bool faulty = dice_percent(dice, 34); /* a quarter of all: worlds without a disk have none */
 	uint32_t first = dice_below(dice, 5);
 	static const enum group of_disk[5] = {GROUP_spoils, GROUP_syncs, GROUP_writes, GROUP_lies, GROUP_fullness};
 	for (uint32_t i = 0; i < 5; i++) {
