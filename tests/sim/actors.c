@@ -94,8 +94,8 @@ void follower_begin(struct world *world, struct log *log)
 	struct error error;
 	uint64_t from = 0;
 	int fault = world->disk && follower->position
-	                ? follow_load_snapshot(sim_disk_port(world->disk), &limits, follower->position,
-	                                       &follower->core, &from, &error)
+	                ? follow_load_snapshot(sim_disk_port(world->disk), &limits, follower->position, &follower->core,
+	                                       &from, &error)
 	                : core_new(&limits, &follower->core, &error);
 	if (!fault && from < follower->position)
 		fault = follow_fold(log, follower->core, follower->position, NULL, NULL, &error);

@@ -30,7 +30,8 @@ static const char *verdict_name(uint32_t verdict)
 
 _Noreturn static void differs(const struct audit *audit, const struct told *told, const char *what)
 {
-	world_fail(audit->world, "told on the ground of record %llu, %s to question %u at %lld about d%u b%u k%u order %llu: %s",
+	world_fail(audit->world,
+	           "told on the ground of record %llu, %s to question %u at %lld about d%u b%u k%u order %llu: %s",
 	           NUMBER(told->basis), verdict_name(told->verdict), told->kind, (long long)told->now, told->drop,
 	           told->buyer, told->key, NUMBER(told->order), what);
 }
@@ -68,7 +69,8 @@ static void judge_arrival(struct audit *audit, const struct told *told)
 	audit->last_grant[server][told->drop].arrival = told->arrival;
 }
 
-static struct model_says expected(const struct audit *audit, const struct told *told, const struct model_says *of_record)
+static struct model_says expected(const struct audit *audit, const struct told *told,
+                                  const struct model_says *of_record)
 {
 	struct told question = *told;
 	if (told->counter)
@@ -90,7 +92,8 @@ static void judge(struct audit *audit, const struct told *told, const struct mod
 		verdict = told->verdict;
 	if (verdict != told->verdict)
 		differs(audit, told, verdict_name(verdict));
-	if (told->kind == TOLD_CLAIM && says.order != told->answer_order && (told->has_order || says.verdict == SAYS_GRANTED))
+	if (told->kind == TOLD_CLAIM && says.order != told->answer_order &&
+	    (told->has_order || says.verdict == SAYS_GRANTED))
 		differs(audit, told, "it is another order");
 	if (told->has_order || told->kind == TOLD_BY_STORE)
 		judge_order(audit, told);
@@ -120,8 +123,9 @@ static void compare_skus(const struct audit *audit)
 			core_sku_view(audit->core, drop, i, &sku);
 			model_sku(audit->model, drop, i, &stock, &held, &sold);
 			if (sku.stock != stock || sku.held != held || sku.sold != sold)
-				world_fail(world, "drop %u sku %u has stock %u held %u sold %u, in the model %u, %u, %u", drop, i,
-				           sku.stock, sku.held, sku.sold, stock, held, sold);
+				world_fail(world,
+				           "drop %u sku %u has stock %u held %u sold %u, in the model %u, %u, %u", drop,
+				           i, sku.stock, sku.held, sku.sold, stock, held, sold);
 		}
 	}
 }
@@ -190,7 +194,8 @@ static void compare_states(struct audit *audit)
 	for (uint32_t i = 0; i < audit->world->plan.servers; i++) {
 		const struct server *server = &audit->world->servers[i];
 		if (core_sequence(server->core) != core_sequence(audit->core))
-			world_fail(audit->world, "a server is at record %llu at the end", NUMBER(core_sequence(server->core)));
+			world_fail(audit->world, "a server is at record %llu at the end",
+			           NUMBER(core_sequence(server->core)));
 		core_state_hash(server->core, running);
 		if (memcmp(fresh, running, BLAKE_SIZE) != 0)
 			world_fail(audit->world, "P6: the log folded anew gives another state");

@@ -53,8 +53,8 @@ void plan_prepare(struct plan *plan, uint64_t seed, uint64_t ticks, const struct
 
 struct counts *counts_shared(uint32_t how_many)
 {
-	void *memory = mmap(NULL, how_many * sizeof(struct counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-	                    -1, 0);
+	void *memory =
+	    mmap(NULL, how_many * sizeof(struct counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(memory != MAP_FAILED);
 	return memory;
 }

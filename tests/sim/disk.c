@@ -491,7 +491,8 @@ static enum disk_fate fate_of(struct sim_disk *disk)
 	disk_read(disk->inner, file, now, open->size, open->offset, NULL);
 	disk_close(disk->inner, file);
 	for (size_t at = 0; at < open->size; at += DISK_SECTOR) {
-		bool is_zero = open->bytes[at] == 0 && memcmp(open->bytes + at, open->bytes + at + 1, DISK_SECTOR - 1) == 0;
+		bool is_zero =
+		    open->bytes[at] == 0 && memcmp(open->bytes + at, open->bytes + at + 1, DISK_SECTOR - 1) == 0;
 		if (is_zero) /* was zero before, too */
 			continue;
 		bool is_there = memcmp(now + at, open->bytes + at, DISK_SECTOR) == 0;

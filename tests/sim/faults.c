@@ -20,9 +20,9 @@ static void power_or_kill(struct world *world, bool power)
 
 static void die_on_disk(struct world *world, enum kind how)
 {
-	bool power = how == KIND_power || how == KIND_power_in_call ||
-	             ((how == KIND_crash_in_snapshot || how == KIND_crash_in_archiving) &&
-	              dice_percent(&world->fault_dice, 50));
+	bool power =
+	    how == KIND_power || how == KIND_power_in_call ||
+	    ((how == KIND_crash_in_snapshot || how == KIND_crash_in_archiving) && dice_percent(&world->fault_dice, 50));
 	world_count(world, how);
 	world->had_crash = true;
 	sim_disk_kill(world->disk);
@@ -85,7 +85,8 @@ static void die(struct world *world)
 		world->dying = KIND_COUNT;
 	}
 	bool in_write = how <= 3 && dice_percent(&world->fault_dice, 60);
-	sim_disk_die_in(world->disk, dice_from(&world->fault_dice, 1, in_write ? 2 : 40), dice_percent(&world->fault_dice, 50));
+	sim_disk_die_in(world->disk, dice_from(&world->fault_dice, 1, in_write ? 2 : 40),
+	                dice_percent(&world->fault_dice, 50));
 	if (how > 3)
 		actor_snapshot(world);
 	else if (in_write)

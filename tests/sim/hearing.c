@@ -10,20 +10,13 @@
 static enum told_kind told_kind_of(enum ask_kind kind)
 {
 	static const enum told_kind kinds[] = {
-	    [ASK_CLAIM] = TOLD_CLAIM,
-	    [ASK_CONFIRM] = TOLD_CONFIRM,
-	    [ASK_CANCEL] = TOLD_CANCEL,
-	    [ASK_ORDER] = TOLD_READ,
-	    [ASK_DROP_CREATE] = TOLD_CREATE,
-	    [ASK_DROP_OPEN] = TOLD_OPEN,
-	    [ASK_DROP_PAUSE] = TOLD_PAUSE,
-	    [ASK_DROP_RESUME] = TOLD_RESUME,
-	    [ASK_DROP_CLOSE] = TOLD_CLOSE,
-	    [ASK_DROP_CLOSING] = TOLD_CLOSING,
-	    [ASK_DROP_RESTOCK] = TOLD_RESTOCK,
-	    [ASK_DROP_ARCHIVE] = TOLD_ARCHIVE,
-	    [ASK_KEY_CREATE] = TOLD_KEY_CREATE,
-	    [ASK_KEY_REVOKE] = TOLD_KEY_REVOKE,
+	    [ASK_CLAIM] = TOLD_CLAIM,           [ASK_CONFIRM] = TOLD_CONFIRM,
+	    [ASK_CANCEL] = TOLD_CANCEL,         [ASK_ORDER] = TOLD_READ,
+	    [ASK_DROP_CREATE] = TOLD_CREATE,    [ASK_DROP_OPEN] = TOLD_OPEN,
+	    [ASK_DROP_PAUSE] = TOLD_PAUSE,      [ASK_DROP_RESUME] = TOLD_RESUME,
+	    [ASK_DROP_CLOSE] = TOLD_CLOSE,      [ASK_DROP_CLOSING] = TOLD_CLOSING,
+	    [ASK_DROP_RESTOCK] = TOLD_RESTOCK,  [ASK_DROP_ARCHIVE] = TOLD_ARCHIVE,
+	    [ASK_KEY_CREATE] = TOLD_KEY_CREATE, [ASK_KEY_REVOKE] = TOLD_KEY_REVOKE,
 	    [ASK_RULES] = TOLD_RULES,
 	};
 	return kinds[kind];
@@ -90,8 +83,8 @@ static void check_key(struct world *world, const struct client *client, uint64_t
 		return;
 	uint64_t *known = map_at(&world->order_of_key, key_of_claim(client->drop, client->buyer, client->key));
 	if (*known && *known != order)
-		world_fail(world, "P4: key k%u of b%u in d%u had order %llu, and now has %llu", client->key, client->buyer,
-		           client->drop, (unsigned long long)*known, (unsigned long long)order);
+		world_fail(world, "P4: key k%u of b%u in d%u had order %llu, and now has %llu", client->key,
+		           client->buyer, client->drop, (unsigned long long)*known, (unsigned long long)order);
 	*known = order;
 }
 
@@ -241,8 +234,7 @@ static void answer_from_store(struct world *world, struct client *client, uint64
 
 static void look_up_key(struct world *world, struct client *client)
 {
-	uint64_t *order =
-	    map_find(&world->follower.by_key, key_of_claim(client->drop, client->buyer, client->key));
+	uint64_t *order = map_find(&world->follower.by_key, key_of_claim(client->drop, client->buyer, client->key));
 	if (order) {
 		answer_from_store(world, client, *order);
 		return;

@@ -65,9 +65,9 @@ static void set_number(struct changes_of_plan *changes, char *setting)
 static void read_options(int argc, char **argv, struct order_of_seeds *order, bool *ret_one)
 {
 	static const struct option options[] = {
-	    {"seed", 1, NULL, 's'},    {"ticks", 1, NULL, 't'},   {"seeds", 1, NULL, 'n'}, {"seconds", 1, NULL, 'c'},
-	    {"first", 1, NULL, 'f'},   {"without", 1, NULL, 'w'}, {"set", 1, NULL, 'x'},   {"jobs", 1, NULL, 'j'},
-	    {"any", 0, NULL, 'a'},     {"no-shrink", 0, NULL, 'k'}, {NULL, 0, NULL, 0},
+	    {"seed", 1, NULL, 's'},  {"ticks", 1, NULL, 't'},     {"seeds", 1, NULL, 'n'}, {"seconds", 1, NULL, 'c'},
+	    {"first", 1, NULL, 'f'}, {"without", 1, NULL, 'w'},   {"set", 1, NULL, 'x'},   {"jobs", 1, NULL, 'j'},
+	    {"any", 0, NULL, 'a'},   {"no-shrink", 0, NULL, 'k'}, {NULL, 0, NULL, 0},
 	};
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {

@@ -212,9 +212,8 @@ static void remember_admin_key(struct model *model, const struct m_record *recor
 		return;
 	must(model->admin_count < M_ADMIN_KEYS);
 	bool on_drop = record->kind <= 14;
-	model->admin[model->admin_count++] =
-	    (struct m_admin_key){ask->key, on_drop ? ask->drop : NOBODY, record->kind,
-	                         on_drop ? ask->line[0].sku : ask->spec, ask->number};
+	model->admin[model->admin_count++] = (struct m_admin_key){ask->key, on_drop ? ask->drop : NOBODY, record->kind,
+	                                                          on_drop ? ask->line[0].sku : ask->spec, ask->number};
 }
 
 static void change_drop(struct model *model, const struct m_record *record)
@@ -263,7 +262,8 @@ static struct model_says decide(const struct model *model, const struct m_record
 		return m_claim(model, record->ask.drop, &record->ask, record->line, record->latest, time);
 	case 16:
 	case 17:
-		return m_of_order(model, record->kind == 16, record->ask.order, record->ask.payment, record->left, time);
+		return m_of_order(model, record->kind == 16, record->ask.order, record->ask.payment, record->left,
+		                  time);
 	case 18:
 	case 19:
 		return m_api_key(model, &record->ask);

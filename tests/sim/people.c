@@ -48,7 +48,8 @@ static void make_spec(struct world *world, uint32_t drop, struct dice *dice)
 	const struct plan *plan = &world->plan;
 	struct drop_spec *spec = &world->specs[drop][0];
 	bool instant = dice_percent(dice, 25), no_limit = dice_percent(dice, 30);
-	*spec = (struct drop_spec){.id = text_of(world->drop_names[drop]), .title = TEXT("A drop"), .currency = TEXT("EUR")};
+	*spec = (struct drop_spec){
+	    .id = text_of(world->drop_names[drop]), .title = TEXT("A drop"), .currency = TEXT("EUR")};
 	spec->limit_per_buyer = no_limit ? 0 : dice_from(dice, 1, 6);
 	spec->hold_seconds = instant ? 0 : dice_from(dice, 1, plan->hold_max_s);
 	spec->keep_seconds = dice_from(dice, plan->keep_min_s, plan->keep_max_s);
@@ -289,9 +290,9 @@ static void ask_on_api_keys(struct world *world, struct client *client)
 
 static void ask_on_drop(struct world *world, struct client *client)
 {
-	static const enum ask_kind kinds[] = {ASK_DROP_OPEN,    ASK_DROP_OPEN,  ASK_DROP_OPEN,    ASK_DROP_OPEN,
-	                                      ASK_DROP_PAUSE,   ASK_DROP_RESUME, ASK_DROP_RESUME, ASK_DROP_RESTOCK,
-	                                      ASK_DROP_RESTOCK, ASK_DROP_CLOSING, ASK_DROP_CLOSE, ASK_DROP_ARCHIVE};
+	static const enum ask_kind kinds[] = {ASK_DROP_OPEN,    ASK_DROP_OPEN,    ASK_DROP_OPEN,   ASK_DROP_OPEN,
+	                                      ASK_DROP_PAUSE,   ASK_DROP_RESUME,  ASK_DROP_RESUME, ASK_DROP_RESTOCK,
+	                                      ASK_DROP_RESTOCK, ASK_DROP_CLOSING, ASK_DROP_CLOSE,  ASK_DROP_ARCHIVE};
 	struct dice *dice = &world->people;
 	uint32_t which = dice_below(dice, 12);
 	if (which > 8 && dice_percent(dice, 60)) /* what ends a sale is rarer */
@@ -302,7 +303,8 @@ static void ask_on_drop(struct world *world, struct client *client)
 	if (client->ask.kind == ASK_DROP_RESTOCK) {
 		uint32_t count = client->drop == NOBODY ? 1 : world->specs[client->drop][0].sku_count;
 		client->sku[0] = dice_one_in(dice, 30) ? NOBODY : dice_below(dice, count);
-		client->ask.line[0].sku = text_of(client->sku[0] == NOBODY ? UNKNOWN_NAME : world->sku_names[client->sku[0]]);
+		client->ask.line[0].sku =
+		    text_of(client->sku[0] == NOBODY ? UNKNOWN_NAME : world->sku_names[client->sku[0]]);
 		client->ask.restock = (int64_t)dice_below(dice, 30) - 8;
 	}
 	client->ask.closes_at.ms = client->ask.kind == ASK_DROP_CLOSING ? some_time(world, dice, 30) : 0;

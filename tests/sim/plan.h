@@ -40,7 +40,16 @@ extern const enum group kind_groups[KIND_COUNT];
 extern const char *const group_names[GROUP_COUNT];
 
 /* What happens next in the world, drawn by weight. */
-enum event { EVENT_REQUEST, EVENT_LEDGER, EVENT_WRITE, EVENT_SEAL, EVENT_PREPARE, EVENT_FOLLOW, EVENT_TIME, EVENT_COUNT };
+enum event {
+	EVENT_REQUEST,
+	EVENT_LEDGER,
+	EVENT_WRITE,
+	EVENT_SEAL,
+	EVENT_PREPARE,
+	EVENT_FOLLOW,
+	EVENT_TIME,
+	EVENT_COUNT
+};
 
 struct plan {
 	uint64_t seed, ticks;

@@ -31,8 +31,8 @@ static void check_recovered(struct world *world, const struct journal_recovery *
 	uint64_t last = recovery->last_sequence;
 	if (last < world->promised || last < truth || last > world->shadow.count)
 		world_fail(world, "P3: %llu records were recovered; %llu were appended, %llu synced, %llu promised",
-		           (unsigned long long)last, (unsigned long long)world->shadow.count,
-		           (unsigned long long)truth, (unsigned long long)world->promised);
+		           (unsigned long long)last, (unsigned long long)world->shadow.count, (unsigned long long)truth,
+		           (unsigned long long)world->promised);
 	if (recovery->torn_tail)
 		world_count(world, KIND_torn_tail);
 	if (last > truth)
@@ -55,7 +55,8 @@ static void compare_log(struct world *world, uint64_t from)
 			           (unsigned long long)record.sequence);
 	log_cursor_close(world->journal, cursor);
 	if (got == 0 && world->shadow.count >= from && record.sequence != world->shadow.count)
-		world_fail(world, "the recovered log ends at %llu when it is read", (unsigned long long)record.sequence);
+		world_fail(world, "the recovered log ends at %llu when it is read",
+		           (unsigned long long)record.sequence);
 }
 
 static int open_journal(struct world *world, uint64_t from, struct journal_recovery *ret, struct error *error)
@@ -114,7 +115,8 @@ static void clear_away(struct world *world)
 		sim_disk_revive(world->disk);
 		return;
 	}
-	enum kind fate = kinds[sim_disk_power(world->disk, dice_below(&world->fault_dice, 8) ? dice_roll(&world->fault_dice) : 0)];
+	enum kind fate =
+	    kinds[sim_disk_power(world->disk, dice_below(&world->fault_dice, 8) ? dice_roll(&world->fault_dice) : 0)];
 	if (fate != KIND_COUNT)
 		world_count(world, fate);
 }

@@ -82,8 +82,8 @@ static void check_views(struct world *world, const struct server *server)
 	uint64_t position = views_position(server->views);
 	uint64_t truth = world->disk ? sim_disk_truth(world->disk) : log_durable(world->memory_log);
 	if (position > truth)
-		world_fail(world, "P3: the views show record %llu, and only %llu are synced", (unsigned long long)position,
-		           (unsigned long long)truth);
+		world_fail(world, "P3: the views show record %llu, and only %llu are synced",
+		           (unsigned long long)position, (unsigned long long)truth);
 	if (position != core_sequence(server->core))
 		return;
 	for (uint32_t drop = 0; drop < core_drop_count(server->core); drop++) {
@@ -96,7 +96,8 @@ static void check_views(struct world *world, const struct server *server)
 		bool same = seen.granted == is.granted && seen.state == is.state && seen.left == is.left;
 		for (uint32_t i = 0; same && i < is.sku_count; i++) {
 			core_sku_view(server->core, drop, i, &sku);
-			same = seen_sku[i].stock == sku.stock && seen_sku[i].held == sku.held && seen_sku[i].sold == sku.sold;
+			same = seen_sku[i].stock == sku.stock && seen_sku[i].held == sku.held &&
+			       seen_sku[i].sold == sku.sold;
 		}
 		if (!same)
 			world_fail(world, "the view of drop %u is not the state it says it is", drop);

@@ -17,7 +17,8 @@ static const struct {
 
 void summary_print(const struct counts *counts, double seconds)
 {
-	printf("%llu seeds (%llu with crashes, %llu with faults of the disk), %llu steps in %.1f s, %.0f for each second of a "
+	printf("%llu seeds (%llu with crashes, %llu with faults of the disk), %llu steps in %.1f s, %.0f for each "
+	       "second of a "
 	       "processor\n",
 	       NUMBER(counts->seeds), NUMBER(counts->seeds_crash), NUMBER(counts->seeds_disk), NUMBER(counts->steps),
 	       seconds, (double)counts->steps * 1e9 / (double)(counts->cpu_ns ? counts->cpu_ns : 1));

@@ -39,9 +39,9 @@ struct told_line {
 
 struct told {
 	uint64_t basis;
-	uint64_t counter;  /* of its record; 0: it was answered without one */
-	uint64_t arrival;  /* the world's number of the asking */
-	uint32_t next;     /* with the same basis */
+	uint64_t counter; /* of its record; 0: it was answered without one */
+	uint64_t arrival; /* the world's number of the asking */
+	uint32_t next;    /* with the same basis */
 	uint32_t server_life;
 	enum told_kind kind;
 	uint32_t verdict;

@@ -106,11 +106,11 @@ struct world {
 	struct server servers[2];
 	struct follower follower;
 	struct shadow shadow;
-	int64_t mono;        /* ms */
-	uint64_t promised;   /* the highest basis of any answer that has left */
-	enum kind armed;     /* a fault of the disk that is due; KIND_COUNT: none */
-	enum kind dying;     /* why the process dies at the end of this event; KIND_COUNT: it does not */
-	bool is_starting;    /* nobody else is there */
+	int64_t mono;      /* ms */
+	uint64_t promised; /* the highest basis of any answer that has left */
+	enum kind armed;   /* a fault of the disk that is due; KIND_COUNT: none */
+	enum kind dying;   /* why the process dies at the end of this event; KIND_COUNT: it does not */
+	bool is_starting;  /* nobody else is there */
 	bool had_crash, had_disk_fault;
 
 	struct client clients[CLIENTS_MAX];
@@ -170,9 +170,9 @@ void server_check_all(struct world *world, const struct server *server);
 /* ---- process.c: a process over the disk, and one over the log in memory ---- */
 
 void process_start(struct world *world);
-void process_stop(struct world *world); /* in order; it may end otherwise (exit_fault) */
+void process_stop(struct world *world);   /* in order; it may end otherwise (exit_fault) */
 void process_settle(struct world *world); /* at the end: all faults are over, all is durable */
-void process_drop(struct world *world); /* the disk is dead to it */
+void process_drop(struct world *world);   /* the disk is dead to it */
 int process_try(struct world *world, struct error *error);
 void memory_server_start(struct world *world, struct server *server);
 void memory_pull(struct world *world);
