@@ -234,7 +234,9 @@ static bool tell_lie(struct sim_disk *disk, const struct disk_file *file, const 
 	lie->to_offset = another_place(disk, lie);
 	if (lie->to_offset < DISK_PAGE || lie->to_offset + size > file_size)
 		lie->misdirected = false;
-	if (!lie->misdirected || disk_read(disk->inner, file->inner, lie->before, size, lie->to_offset, NULL) < 0)
+	if (lie->misdirected && disk_read(disk->inner, file->inner, lie->before, size, lie->to_offset, NULL) < 0)
+		lie->misdirected = false;
+	if (!lie->misdirected)
 		return true;
 	find_batches(lie->before, size, &lie->victim_first, &last);
 	disk_write(disk->inner, file->inner, bytes, size, lie->to_offset, NULL);

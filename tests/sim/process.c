@@ -135,7 +135,9 @@ static void help_to_start(struct world *world, int fault, const struct error *er
 		faults->capacity = 0;
 		return;
 	}
-	if (fault == FAULT_IO && world->armed != KIND_COUNT) {
+	/* A snapshot that could not be read this time may have been the only one that the log reaches back to. */
+	bool unread = fault == FAULT_DAMAGED && world->armed == KIND_read_failed && faults->fail_read_in == 0;
+	if (unread || (fault == FAULT_IO && world->armed != KIND_COUNT)) {
 		world_count(world, world->armed);
 		world->armed = KIND_COUNT;
 		*faults = (struct disk_memory_faults){.capacity = faults->capacity};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define BOUND_NEAR_MS 20000
 #define BEGINS_AT INT64_C(1790000000000)
 
 struct world *world_new(void)
@@ -33,11 +34,31 @@ _Noreturn void world_fail(struct world *world, const char *format, ...)
 
 /* ---- events ---- */
 
+/* To the very millisecond in which something falls due, opens or closes, or the one before: what is wrong with a bound
+ * shows there. 0: nothing is near. */
+static int64_t time_to_bound(const struct world *world, struct dice *dice)
+{
+	const struct server *server = &world->servers[0];
+	const struct drop_spec *spec = &world->specs[dice_below(dice, world->plan.drops)][0];
+	uint32_t which = dice_below(dice, 4);
+	if (!server->is_up)
+		return 0;
+	int64_t bound = which < 2    ? core_next_due(server->core).ms
+	                : which == 2 ? spec->opens_at.ms
+	                             : spec->closes_at.ms;
+	int64_t now = server_now(world, server).ms - (int64_t)dice_percent(dice, 25);
+	return bound > now && bound - now < BOUND_NEAR_MS ? bound - now : 0;
+}
+
 static void let_time_pass(struct world *world, struct dice *dice)
 {
 	int64_t ms = dice_percent(dice, world->plan.slow_percent) ? dice_from(dice, 1, 20) : dice_from(dice, 20, 800);
 	if (dice_one_in(dice, 60))
 		ms = dice_from(dice, 1000, 20000);
+	if (dice_one_in(dice, 4)) {
+		int64_t to_bound = time_to_bound(world, dice);
+		ms = to_bound ? to_bound : ms;
+	}
 	world->mono += ms;
 	world->wall += ms;
 }
