@@ -57,7 +57,7 @@ static void draw_weights(struct plan *plan, struct dice *dice)
 {
 	static const uint32_t low[EVENT_COUNT] = {30, 15, 1, 1, 1, 1, 6}, high[EVENT_COUNT] = {90, 40, 12, 3, 3, 4, 20};
 	for (int i = 0; i < EVENT_COUNT; i++)
-		plan->weight_sum += plan->weight[i] = dice_from(dice, low[i], high[i]);
+		plan->weight[i] = dice_from(dice, low[i], high[i]);
 }
 
 static void draw_sizes(struct plan *plan, struct dice *dice)
@@ -80,6 +80,22 @@ static void draw_sizes(struct plan *plan, struct dice *dice)
 	plan->stock_max = dice_percent(dice, 50) ? dice_from(dice, 1, 20) : dice_from(dice, 20, 2000);
 }
 
+/* More than expire before one record (DESIGN §5.2). */
+static void make_crowd(struct plan *plan)
+{
+	plan->crowd = true;
+	plan->drops = plan->drops_first = 1 + plan->drops % 2;
+	plan->buyers = BUYERS_MAX;
+	plan->clients = CLIENTS_MAX;
+	plan->stock_max = 5000;
+	plan->hold_max_s = 40;
+	plan->slow_percent = 100;
+	plan->waiting_max = 256;
+	plan->orders_max = 8192;
+	plan->weight[EVENT_TIME] = 2;
+	plan->operator_percent = 1;
+}
+
 void plan_make(struct plan *plan, uint64_t seed, uint64_t ticks, uint32_t without)
 {
 	struct dice dice = dice_for(seed, 1);
@@ -98,6 +114,10 @@ void plan_make(struct plan *plan, uint64_t seed, uint64_t ticks, uint32_t withou
 	plan->meanwhile_percent = dice_percent(&dice, 70) ? dice_from(&dice, 1, 40) : 0;
 	plan->eligibility = dice_percent(&dice, 20);
 	plan->deletes_archived = dice_percent(&dice, HALF);
+	if (dice_percent(&dice, 6))
+		make_crowd(plan);
+	for (int i = 0; i < EVENT_COUNT; i++)
+		plan->weight_sum += plan->weight[i];
 	plan->groups &= ~without;
 }
 

@@ -64,6 +64,7 @@ struct plan {
 	uint32_t key_percent, cancel_percent, operator_percent, slow_percent;
 	uint32_t meanwhile_percent; /* of the calls to the disk: others go on */
 	bool eligibility, deletes_archived;
+	bool crowd; /* many ask, few pay: hundreds of holds fall due at once */
 };
 
 static inline bool plan_has(const struct plan *plan, enum group group)

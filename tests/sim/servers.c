@@ -120,6 +120,8 @@ static void check_step(struct world *world, const struct server *server)
 		world_fail(world, "%s", error.text);
 	if (server->tap.echo_differed)
 		world_fail(world, "P6: the log echoes another record than was appended");
+	if (core_holds_due(server->core, core_time(server->core)))
+		world_count(world, KIND_many_due); /* its time has come, and its turn has not */
 	if (!shadow_hash(&world->shadow, core_sequence(server->core), core_hash(server->core)))
 		world_fail(world, "P6: record %llu folds to another hash than it did before",
 		           (unsigned long long)core_sequence(server->core));
