@@ -53,7 +53,7 @@ static void make_spec(struct world *world, uint32_t drop, struct dice *dice)
 	spec->limit_per_buyer = no_limit ? 0 : dice_from(dice, 1, 6);
 	spec->hold_seconds = instant ? 0 : dice_from(dice, plan->crowd ? plan->hold_max_s : 1, plan->hold_max_s);
 	spec->keep_seconds = dice_from(dice, plan->keep_min_s, plan->keep_max_s);
-	spec->opens_at.ms = some_time(world, dice, 50);
+	spec->opens_at.ms = plan->crowd ? world->wall : some_time(world, dice, 50);
 	spec->closes_at.ms =
 	    plan->crowd || dice_percent(dice, 60) ? WALL_NEVER.ms : world->wall + dice_from(dice, 60001, 3600000);
 	spec->sku_count = dice_from(dice, 1, SKUS_EACH_MAX);
@@ -339,7 +339,7 @@ static void ask_anew(struct world *world, struct client *client)
 		ask_create(world, client);
 	else if (dice_percent(dice, world->plan.operator_percent))
 		ask_as_operator(world, client);
-	else if (world->known_count && dice_percent(dice, world->plan.crowd ? 4 : 40))
+	else if (world->known_count && dice_percent(dice, world->plan.crowd ? 12 : 40))
 		ask_of_order(world, client);
 	else
 		ask_claim(world, client);

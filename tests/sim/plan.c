@@ -92,7 +92,10 @@ static void make_crowd(struct plan *plan)
 	plan->slow_percent = 100;
 	plan->waiting_max = 256;
 	plan->orders_max = 8192;
-	plan->weight[EVENT_TIME] = 2;
+	plan->weight[EVENT_REQUEST] = 60;
+	plan->weight[EVENT_LEDGER] = 15;
+	plan->weight[EVENT_WRITE] = 12;
+	plan->weight[EVENT_TIME] = 1;
 	plan->operator_percent = 1;
 }
 
@@ -129,5 +132,5 @@ void plan_print(const struct plan *plan)
 	for (int group = 1; group < GROUP_COUNT; group++)
 		if (plan_has(plan, (enum group)group))
 			printf(" %s", group_names[group]);
-	printf("\n");
+	printf("%s\n", plan->crowd ? " (a crowd)" : "");
 }

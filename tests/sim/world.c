@@ -55,8 +55,8 @@ static void let_time_pass(struct world *world, struct dice *dice)
 	int64_t ms = dice_percent(dice, world->plan.slow_percent) ? dice_from(dice, 1, 20) : dice_from(dice, 20, 800);
 	if (dice_one_in(dice, 60))
 		ms = dice_from(dice, 1000, 20000);
-	if (world->plan.crowd && dice_one_in(dice, 16)) {
-		ms = 60000;
+	if (world->plan.crowd) {
+		ms = dice_one_in(dice, 10) ? 60000 : ms % 1000;
 	} else if (dice_one_in(dice, 4)) {
 		int64_t to_bound = time_to_bound(world, dice);
 		ms = to_bound ? to_bound : ms;
