@@ -128,7 +128,7 @@ static int run_one(const struct order_of_seeds *order)
 static void tune_memory(void)
 {
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-	mallopt(M_TRIM_THRESHOLD, 4 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 int main(int argc, char **argv)
