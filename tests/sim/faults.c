@@ -198,6 +198,8 @@ static void stop(struct world *world)
 	if (world->exit_fault)
 		return;
 	world_count(world, KIND_clean_stop);
+	if (world->disk && sim_disk_is_dead(world->disk)) /* it died in its last words */
+		sim_disk_revive(world->disk);
 	if (world->disk && dice_percent(&world->fault_dice, 30))
 		power_or_kill(world, true);
 	process_start(world);
