@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/crc32c.h"
 #include "log/journal.h"
 #include "log/snapshot_file.h"
 
@@ -166,6 +168,19 @@ static void a_damaged_one_is_none_of_the_two_kept(void **state)
 	stage_close(&stage);
 }
 
+/* The header says version 2 and is sound. */
+static void make_newer(struct disk *disk, const char *name)
+{
+	struct disk_file *file;
+	uint8_t header[64];
+	assert_int_equal(disk_open(disk, name, DISK_WRITE, &file, NULL), 0);
+	assert_int_equal(disk_read(disk, file, header, sizeof header, 0, NULL), sizeof header);
+	put_u32(header + 8, 2);
+	put_u32(header + 60, crc32c(0, header, 60));
+	assert_int_equal(disk_write(disk, file, header, sizeof header, 0, NULL), 0);
+	disk_close(disk, file);
+}
+
 static void one_of_a_newer_program_stays(void **state)
 {
 	struct stage stage = stage_open();
@@ -175,7 +190,7 @@ static void one_of_a_newer_program_stays(void **state)
 	shop_trade(&stage.shop, 500, 3);
 	save_at(&stage, 400);
 	snprintf(name, sizeof name, "snapshots/%020d.snap", 400);
-	assert_true(disk_memory_corrupt(stage.disk, name, 8, 0x40)); /* its version */
+	make_newer(stage.disk, name);
 	listen_begin();
 	core_free(load(&stage, 0, 0));
 	char *said = listen_end();
