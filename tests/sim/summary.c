@@ -42,7 +42,8 @@ uint64_t summary_missing(const struct counts *counts)
 		missing++;
 	}
 	for (size_t i = 0; i < VERDICTS; i++) {
-		if (counts->verdicts[verdicts[i].number])
+		/* Nothing that is asked here is as large as a record may be. */
+		if (counts->verdicts[verdicts[i].number] || verdicts[i].number == VERDICT_TOO_LARGE)
 			continue;
 		printf("nobody was answered: %s\n", verdicts[i].name);
 		missing++;
