@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/crc32c.h"
 #include "log/journal.h"
 #include "log/snapshot_file.h"
 
@@ -166,6 +168,19 @@ static void a_damaged_one_is_none_of_the_two_kept(void **state)
 	stage_close(&stage);
 }
 
+static void make_it_newer(const struct stage *stage, const char *name)
+{
+	uint8_t header[64];
+	struct disk_file *file;
+	struct error error;
+	assert_int_equal(disk_open(stage->disk, name, DISK_WRITE, &file, &error), 0);
+	assert_int_equal(disk_read(stage->disk, file, header, sizeof header, 0, &error), sizeof header);
+	put_u32(header + 8, SNAPSHOT_VERSION + 1);
+	put_u32(header + 60, crc32c(0, header, 60));
+	assert_int_equal(disk_write(stage->disk, file, header, sizeof header, 0, &error), 0);
+	disk_close(stage->disk, file);
+}
+
 static void one_of_a_newer_program_stays(void **state)
 {
 	struct stage stage = stage_open();
@@ -175,7 +190,7 @@ static void one_of_a_newer_program_stays(void **state)
 	shop_trade(&stage.shop, 500, 3);
 	save_at(&stage, 400);
 	snprintf(name, sizeof name, "snapshots/%020d.snap", 400);
-	assert_true(disk_memory_corrupt(stage.disk, name, 8, 0x40)); /* its version */
+	make_it_newer(&stage, name);
 	listen_begin();
 	core_free(load(&stage, 0, 0));
 	char *said = listen_end();
