@@ -6,6 +6,7 @@
 #   make build      build/src/cli/dibs, and the unit tests
 #   make demo       a sale from start to end, watched and audited      DEMO="--buyers 2000 --stock 10"
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
+#   make images     what a disk may hold when the power goes, recovered and checked    SECONDS=60 SEED=1
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -23,6 +24,9 @@ WERROR ?= true
 MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
+SECONDS ?= 60
+SEED ?= 1
+ONLY ?=
 BENCH ?=
 
 # Debian's own python3 has the test packages; another one on PATH would not.
@@ -31,7 +35,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fmt lint san install clean configure
+.PHONY: all deps build demo test images bench fmt lint san install clean configure
 
 all: build
 
@@ -59,6 +63,11 @@ test:
 san:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py unit-asan unit-tsan
+
+# ONLY: one image, as a failure names it.
+images: configure
+	@$(call quietly,ninja -C $(BUILD) tests/images/images)
+	@$(BUILD)/tests/images/images --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 bench: configure
 	@scripts/deps.sh bench

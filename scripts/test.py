@@ -203,6 +203,11 @@ def stage_crash(stage):
                             {"DIBS_BIN": str(BUILD / BINARY)})
 
 
+def stage_images(stage):
+    """A slice of it: other seeds and more time with `make images SECONDS=… SEED=…`."""
+    return counting_program(stage, [BUILD / "tests/images/images", "--seconds", "20", "--seed", "1"], 3)
+
+
 def stage_asan_build(stage):
     return meson_build(stage, ASAN, [*SANITIZED, "-Db_sanitize=address,undefined"])
 
@@ -232,14 +237,15 @@ STAGES = {
     "unit": stage_unit,
     "story": stage_story,
     "crash": stage_crash,
+    "images": stage_images,
     "build-asan": stage_asan_build,
     "unit-asan": stage_asan_unit,
     "story-asan": stage_asan_story,
     "build-tsan": stage_tsan_build,
     "unit-tsan": stage_tsan_unit,
 }
-NEEDS = {"house": "build", "unit": "build", "story": "build", "crash": "build", "lint": "build",
-         "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
+NEEDS = {"house": "build", "unit": "build", "story": "build", "crash": "build", "images": "build",
+         "lint": "build", "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
 
 
 def with_needs(names):
