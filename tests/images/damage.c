@@ -197,6 +197,36 @@ static bool follow_up(struct examiner *examiner, struct image *image, const stru
 	return fine;
 }
 
+/* A start that begins reading behind the damage does not meet it; who reads on from the beginning does. */
+static bool found_by_reading(struct examiner *examiner, struct image *image, const struct damage *damage,
+                             uint64_t first, uint64_t from, const char *place)
+{
+	struct journal_options options = WORLD_JOURNAL;
+	struct log_cursor *cursor;
+	struct log_record record;
+	struct error error = {0};
+	struct log *log;
+	int got = 1;
+	if (journal_open(&image->disk, &options, from, &log, NULL, &error) != 0)
+		return examine_fail(examiner, "%s: a start behind it is refused: %s", damage->what, error.text);
+	must(log_cursor_open(log, first, &cursor, &error) == 0);
+	for (uint64_t n = first; got == 1; n++) {
+		got = log_cursor_next(log, cursor, &record, &error);
+		const struct truth *truth = &examiner->world->truth[n];
+		if (got == 1 && (record.size != truth->size || memcmp(record.bytes, truth->bytes, record.size) != 0)) {
+			got = 0;
+			error_set(&error, 0, "record %" PRIu64 " is not as appended", n);
+		}
+	}
+	log_cursor_close(log, cursor);
+	log_close(log);
+	examiner->kinds->of[KIND_REFUSED_READING]++;
+	if (got != FAULT_DAMAGED || !strstr(error.text, place))
+		return examine_fail(examiner, "%s: reading on does not stop at «%s»: %d %s", damage->what, place, got,
+		                    error.text);
+	return true;
+}
+
 /* What cannot be told from a torn write: only the last batch, whole, and only when nothing behind it proves it. */
 static bool may_leave_out(struct examiner *examiner, const struct damage *damage, const struct map_segment *before,
                           const struct verdict_expected *expected)
@@ -245,10 +275,12 @@ static int damage_segment(struct examiner *examiner, struct image *image, struct
 	}
 	examiner->kinds->of[damage->how]++;
 	examiner->kinds->of[damage->hit]++;
-	return follow_up(examiner, image, damage, map->segment[0].first, map->segment[map->count - 1].next - 1,
-	                 &expected)
-	           ? 1
-	           : -1;
+	bool reads_on = !is_last && expected.refuses && damage->hit == KIND_HIT_OLD_BATCH && draw_below(random, 2);
+	bool fine = reads_on ? found_by_reading(examiner, image, damage, map->segment[0].first,
+	                                        map->segment[which + 1].first, expected.place)
+	                     : follow_up(examiner, image, damage, map->segment[0].first,
+	                                 map->segment[map->count - 1].next - 1, &expected);
+	return fine ? 1 : -1;
 }
 
 static int lose_segment(struct examiner *examiner, struct image *image, const struct map *map, uint64_t *random)

@@ -304,6 +304,22 @@ static bool once_more(struct examiner *examiner, struct image *image, uint64_t f
 	return fine;
 }
 
+/* Before anything is written: who only reads comes to the same end. */
+static bool verify(struct examiner *examiner, struct image *image, uint64_t *ret_last)
+{
+	struct journal_recovery found;
+	struct error error = {0};
+	*ret_last = 0;
+	if (tree_find(&image->names, SEGMENT_FOLDER) != FOLDER)
+		return true;
+	if (journal_verify(&image->disk, &found, &error) != 0)
+		return examine_fail(examiner, "verifying it: %s", error.text);
+	if (image->changes != 0)
+		return examine_fail(examiner, "verifying it changed the disk");
+	*ret_last = found.last_sequence;
+	return true;
+}
+
 /* ---- all of it ---- */
 
 static bool look_into(struct examiner *examiner, struct image *image, struct log *log, const struct expected *expected,
@@ -315,7 +331,8 @@ static bool look_into(struct examiner *examiner, struct image *image, struct log
 	    !examine_records(examiner, log, read_from, examiner->last))
 		return false;
 	examiner->kinds->of[all ? KIND_READ_ALL : KIND_READ_BEHIND_SNAPSHOT]++;
-	examiner->kinds->of[KIND_OLDER_SNAPSHOT] += expected->snapshot > 0 && examiner->loaded == expected->snapshot;
+	examiner->kinds->of[KIND_OLDER_SNAPSHOT] += examiner->loaded < expected->snapshot_begun;
+	examiner->kinds->of[KIND_UNTOLD_SNAPSHOT] += examiner->loaded > expected->snapshot;
 	if (!examiner->snapshot_is_known && !folds(examiner, image, log, expected, how, core))
 		return false;
 	if ((how & EXAMINE_ARCHIVE) && !expected->deletes && !archive_is_whole(examiner, image))
@@ -329,11 +346,18 @@ bool examine(struct examiner *examiner, struct image *image, const struct expect
 	struct log *log;
 	struct journal_recovery found;
 	bool fine = snapshots(examiner, image, expected, how, &core);
-	uint64_t from = how & EXAMINE_ALL_RECORDS ? expected->floor : examiner->loaded + 1;
+	uint64_t from = how & EXAMINE_ALL_RECORDS ? expected->floor : examiner->loaded + 1, verified = 0;
+	image->changes = 0;
+	if (fine && (how & EXAMINE_VERIFY))
+		fine = verify(examiner, image, &verified);
 	fine = fine && open_it(examiner, image, from, &log, &found);
 	if (fine) {
 		fine = look_into(examiner, image, log, expected, how, from, &core);
 		log_close(log);
+		examiner->kinds->of[KIND_VERIFIED] += verified > 0;
+		if (fine && verified > 0 && verified != found.last_sequence)
+			fine = examine_fail(examiner, "verified up to %" PRIu64 ", recovered up to %" PRIu64, verified,
+			                    found.last_sequence);
 	}
 	core_free(core);
 	if (fine && (how & (EXAMINE_AGAIN | EXAMINE_GO_ON)))

@@ -29,11 +29,13 @@ enum examine_how {
 	EXAMINE_AGAIN = 4,
 	EXAMINE_GO_ON = 8,
 	EXAMINE_ARCHIVE = 16,
+	EXAMINE_VERIFY = 32,
 };
 
 struct expected {
 	uint64_t durable, writing;
 	uint64_t floor, snapshot; /* records from this on are in the log; at least this one is loaded */
+	uint64_t snapshot_begun;  /* the newest that was begun */
 	bool deletes;
 };
 

@@ -134,16 +134,23 @@ static void report(struct explorer *explorer, const struct choices *choices, con
 static unsigned draw_how(uint64_t *random)
 {
 	uint64_t drawn = draw(random);
-	return (drawn % 4 == 0 ? EXAMINE_ALL_RECORDS : 0u) | ((drawn >> 8) % 256 == 0 ? EXAMINE_SNAPSHOT : 0u) |
-	       ((drawn >> 16) % 16 == 0 ? EXAMINE_AGAIN : 0u) | ((drawn >> 24) % 16 == 0 ? EXAMINE_GO_ON : 0u) |
-	       ((drawn >> 32) % 32 == 0 ? EXAMINE_ARCHIVE : 0u);
+	return (drawn % 2 == 0 ? EXAMINE_ALL_RECORDS : 0u) | ((drawn >> 8) % 128 == 0 ? EXAMINE_SNAPSHOT : 0u) |
+	       ((drawn >> 16) % 8 == 0 ? EXAMINE_AGAIN : 0u) | ((drawn >> 24) % 8 == 0 ? EXAMINE_GO_ON : 0u) |
+	       ((drawn >> 32) % 16 == 0 ? EXAMINE_ARCHIVE : 0u) | ((drawn >> 40) % 8 == 0 ? EXAMINE_VERIFY : 0u);
 }
 
 static void count_choices(struct kinds *kinds, const struct choices *choices)
 {
-	bool has[4] = {false};
-	for (uint32_t i = 0; i < choices->count; i++)
+	bool has[4] = {false}, two = false;
+	int written = NOBODY;
+	for (uint32_t i = 0; i < choices->count; i++) {
 		has[choices->of[i].kind] = true;
+		if (choices->of[i].kind != CHOICE_SECTOR)
+			continue;
+		two = two || (written != NOBODY && written != choices->of[i].inode);
+		written = choices->of[i].inode;
+	}
+	kinds->of[KIND_TWO_WRITES] += two;
 	kinds->of[KIND_NAME_UNDECIDED] += has[CHOICE_NAME];
 	kinds->of[KIND_SIZE_UNDECIDED] += has[CHOICE_SIZE];
 	kinds->of[KIND_SHRUNK_UNDECIDED] += has[CHOICE_SHRINK];
@@ -268,6 +275,7 @@ static struct expected expected_at(const struct world *world, size_t boundary)
 	    .writing = recording_told(recording, MARK_WRITING, boundary, world->begun_durable),
 	    .floor = recording_told(recording, MARK_FLOOR, boundary, world->begun_floor),
 	    .snapshot = recording_told(recording, MARK_SNAPSHOT, boundary, world->begun_snapshot),
+	    .snapshot_begun = recording_told(recording, MARK_SNAPSHOT_BEGUN, boundary, world->begun_snapshot),
 	    .deletes = world->begun_deletes || recording_told(recording, MARK_DELETE, boundary, 0),
 	};
 	if (expected.writing < expected.durable)

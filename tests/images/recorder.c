@@ -49,6 +49,7 @@ void recording_begin(struct recording *recording, const struct tree *names, int 
 	recording->count = recording->mark_count = recording->bytes_used = 0;
 	recording->names = *names;
 	recording->inode_count = inode_count;
+	recording->meanwhile = NULL;
 }
 
 void recording_mark(struct recording *recording, enum mark_kind kind, uint64_t value)
@@ -67,6 +68,12 @@ uint64_t recording_told(const struct recording *recording, enum mark_kind kind, 
 			told = mark->value;
 	}
 	return told;
+}
+
+static void let_others_go_on(struct recorder *recorder)
+{
+	if (recorder->into->meanwhile)
+		recorder->into->meanwhile(recorder->into->context);
 }
 
 static struct op *note(struct recorder *recorder, enum op_kind kind, const char *name)
@@ -97,6 +104,8 @@ static int recorder_open(struct disk *disk, const char *name, enum disk_open how
 	struct recorder *recorder = recorder_of(disk);
 	struct recording *recording = recorder->into;
 	struct disk_file *inner;
+	if (how == DISK_CREATE)
+		let_others_go_on(recorder);
 	int fault = disk_open(recorder->inner, name, how, &inner, error);
 	if (fault)
 		return fault;
@@ -135,6 +144,7 @@ static int64_t recorder_read(struct disk_file *file, void *into, size_t size, ui
 static int recorder_write(struct disk_file *file, const void *bytes, size_t size, uint64_t offset, struct error *error)
 {
 	struct handle *handle = handle_of(file);
+	let_others_go_on(handle->recorder);
 	int fault = disk_write(handle->recorder->inner, handle->inner, bytes, size, offset, error);
 	if (fault)
 		return fault;
@@ -149,6 +159,7 @@ static int recorder_write(struct disk_file *file, const void *bytes, size_t size
 static int recorder_fill(struct disk_file *file, uint64_t size, struct error *error)
 {
 	struct handle *handle = handle_of(file);
+	let_others_go_on(handle->recorder);
 	int fault = disk_fill(handle->recorder->inner, handle->inner, size, error);
 	if (fault)
 		return fault;
@@ -161,6 +172,7 @@ static int recorder_fill(struct disk_file *file, uint64_t size, struct error *er
 static int recorder_sync_data(struct disk_file *file, struct error *error)
 {
 	struct handle *handle = handle_of(file);
+	let_others_go_on(handle->recorder);
 	int fault = disk_sync_data(handle->recorder->inner, handle->inner, error);
 	if (!fault)
 		note(handle->recorder, OP_SYNC, NULL)->inode = handle->inode;
@@ -170,6 +182,7 @@ static int recorder_sync_data(struct disk_file *file, struct error *error)
 static int recorder_sync_all(struct disk_file *file, struct error *error)
 {
 	struct handle *handle = handle_of(file);
+	let_others_go_on(handle->recorder);
 	int fault = disk_sync_all(handle->recorder->inner, handle->inner, error);
 	if (!fault)
 		note(handle->recorder, OP_SYNC, NULL)->inode = handle->inode;
@@ -181,6 +194,7 @@ static int recorder_sync_all(struct disk_file *file, struct error *error)
 static int recorder_sync_folder(struct disk *disk, const char *folder, struct error *error)
 {
 	struct recorder *recorder = recorder_of(disk);
+	let_others_go_on(recorder);
 	int fault = disk_sync_folder(recorder->inner, folder, error);
 	if (!fault)
 		note(recorder, OP_SYNC_FOLDER, folder);
@@ -191,6 +205,7 @@ static int recorder_rename(struct disk *disk, const char *from, const char *to, 
 {
 	struct recorder *recorder = recorder_of(disk);
 	struct tree *names = &recorder->into->names;
+	let_others_go_on(recorder);
 	int fault = disk_rename(recorder->inner, from, to, error);
 	if (fault)
 		return fault;
@@ -205,6 +220,7 @@ static int recorder_rename(struct disk *disk, const char *from, const char *to, 
 static int recorder_remove(struct disk *disk, const char *name, struct error *error)
 {
 	struct recorder *recorder = recorder_of(disk);
+	let_others_go_on(recorder);
 	int fault = disk_remove(recorder->inner, name, error);
 	if (fault)
 		return fault;
@@ -216,6 +232,7 @@ static int recorder_remove(struct disk *disk, const char *name, struct error *er
 static int recorder_shrink(struct disk *disk, const char *name, uint64_t size, struct error *error)
 {
 	struct recorder *recorder = recorder_of(disk);
+	let_others_go_on(recorder);
 	int fault = disk_shrink(recorder->inner, name, size, error);
 	if (fault)
 		return fault;

@@ -40,8 +40,9 @@ enum mark_kind {
 	MARK_DURABLE,  /* records up to this were told to be durable */
 	MARK_WRITING,  /* the next calls write records up to this */
 	MARK_SNAPSHOT, /* a snapshot of this sequence was told to be made */
-	MARK_FLOOR,    /* from here on only records from this on need be in the log */
-	MARK_DELETE,   /* from here on segments may be deleted instead of archived */
+	MARK_SNAPSHOT_BEGUN,
+	MARK_FLOOR,  /* from here on only records from this on need be in the log */
+	MARK_DELETE, /* from here on segments may be deleted instead of archived */
 	MARK_KINDS
 };
 
@@ -60,6 +61,9 @@ struct recording {
 	size_t bytes_used;
 	struct tree names; /* as they are now */
 	int inode_count;
+	/* Called before each call that changes the disk: what another thread does in the meantime. May be NULL. */
+	void (*meanwhile)(void *context);
+	void *context;
 };
 
 void recording_init(struct recording *recording);

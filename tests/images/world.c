@@ -13,6 +13,7 @@
 #define ACTS_SPAN 40
 #define GROUP_MAX 28
 #define BUYERS 40
+#define MEANWHILE_ONE_IN 4
 
 void world_init(struct world *world)
 {
@@ -213,6 +214,7 @@ static int snapshot(struct world *world, struct error *error)
 	int fault = follow_fold(world->log, world->behind, 0, NULL, NULL, error);
 	if (fault || core_sequence(world->behind) <= world->snapshot)
 		return fault;
+	recording_mark(&world->recording, MARK_SNAPSHOT_BEGUN, core_sequence(world->behind));
 	fault = follow_save_snapshot(world->disk, world->behind, error);
 	if (fault)
 		return fault;
@@ -240,18 +242,48 @@ static int archive(struct world *world, struct error *error)
 	return moved;
 }
 
+/* Who does what in the program: the same thread is never in two calls at once. */
+enum thread { THREAD_WRITER = 1, THREAD_PREPARER = 2, THREAD_FOLLOWER = 4 };
+
+struct deed {
+	enum thread thread;
+	int (*of)(struct world *world, struct error *error);
+	unsigned chance;
+};
+
+static int seal(struct world *world, struct error *error)
+{
+	return journal_seal_step(world->log, error);
+}
+
+static int prepare(struct world *world, struct error *error)
+{
+	return journal_prepare_step(world->log, error);
+}
+
 static int act(struct world *world, struct error *error)
 {
-	uint64_t what = draw_below(&world->random, 32);
-	if (what < 10)
-		return append_group(world, error);
-	if (what < 20)
-		return write_batch(world, error);
-	if (what < 24)
-		return journal_seal_step(world->log, error);
-	if (what < 29)
-		return journal_prepare_step(world->log, error);
-	return what < 31 ? snapshot(world, error) : archive(world, error);
+	static const struct deed deeds[] = {{0, append_group, 10},          {THREAD_WRITER, write_batch, 10},
+	                                    {THREAD_WRITER, seal, 4},       {THREAD_PREPARER, prepare, 5},
+	                                    {THREAD_FOLLOWER, snapshot, 3}, {THREAD_FOLLOWER, archive, 1}};
+	uint64_t drawn = draw_below(&world->random, 10 + 10 + 4 + 5 + 3 + 1);
+	const struct deed *deed = deeds;
+	while (drawn >= deed->chance)
+		drawn -= deed++->chance;
+	if (world->busy & deed->thread)
+		return 0;
+	world->busy |= deed->thread;
+	int done = deed->of(world, error);
+	world->busy &= ~(unsigned)deed->thread;
+	return done;
+}
+
+static void meanwhile(void *context)
+{
+	struct world *world = context;
+	struct error error = {0};
+	if (draw_below(&world->random, MEANWHILE_ONE_IN) == 0)
+		must(act(world, &error) >= 0);
 }
 
 static int live(struct world *world, struct error *error)
@@ -259,8 +291,11 @@ static int live(struct world *world, struct error *error)
 	int done = start(world, error);
 	if (done == 0)
 		done = found_the_shop(world, error);
+	world->recording.context = world;
+	world->recording.meanwhile = meanwhile;
 	for (uint64_t acts = ACTS_MIN + draw_below(&world->random, ACTS_SPAN); acts > 0 && done >= 0; acts--)
 		done = act(world, error);
+	world->recording.meanwhile = NULL;
 	if (world->log) {
 		recording_mark(&world->recording, MARK_WRITING, world->count);
 		log_close(world->log);
@@ -275,6 +310,7 @@ bool world_live(struct world *world, struct disk *inner, const struct tree *name
 	world->log = NULL;
 	world->now = world->behind = NULL;
 	world->counter = 0;
+	world->busy = 0;
 	world->floor = world->begun_floor;
 	world->life++;
 	int done = live(world, error);

@@ -2,7 +2,9 @@
  *
  * A life is a start as the program makes it (newest snapshot, journal, fold), and then the journal by hand in any
  * order that a seed says: groups of commands appended, batches written, seals, segments made ahead, snapshots by a
- * second fold, segments archived or deleted. The next life begins on an image of this one.
+ * second fold, segments archived or deleted. What are threads in the program take turns here: before any call of one to
+ * the disk another may go on, so that a batch, a blank segment and a snapshot are under way at once. The next life
+ * begins on an image of this one.
  *
  * Truth is kept beside: the bytes and the time of every record, and the rolling hash of the fold after it.
  *
@@ -44,6 +46,7 @@ struct world {
 	uint64_t snapshot, floor;
 	uint64_t begun_durable, begun_snapshot, begun_floor; /* what was so when the life began */
 	bool begun_deletes;                                  /* segments may have been deleted before */
+	unsigned busy;                                       /* which of its threads are in a call */
 	size_t opened;                                       /* so many calls made the start */
 	uint64_t rotations, archived;
 };
