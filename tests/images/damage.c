@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 #include "archive.h"
+#include "base/bytes.h"
+#include "base/crc32c.h"
 #include "base/must.h"
 #include "follow/follow.h"
 
 #define TRIES 8
-#define SNAPSHOT_NAME_SIZE 25 /* "<20 digits>.snap" */
+#define RECORD_COUNTER_AT 16 /* every record has one (docs/FORMATS.md "Record") */
 
 struct damage {
 	enum kind how, hit;
@@ -25,14 +27,22 @@ static uint8_t *sector_of(struct image *image, int inode, uint32_t page, uint32_
 	return image_page(image, inode, page) + sector * SECTOR_SIZE;
 }
 
+/* Every other time where a header would be: it is small, and has most to say. */
+static void flip(uint8_t sector[SECTOR_SIZE], uint64_t *random)
+{
+	uint64_t reach = draw_below(random, 2) ? SECTOR_SIZE : BATCH_HEADER_SIZE;
+	sector[draw_below(random, reach)] ^= (uint8_t)(1u << draw_below(random, 8));
+}
+
 /* False: what was written is what stood there. */
 static bool spoil_sector(struct image *image, struct damage *damage, uint32_t pages, uint64_t *random)
 {
 	uint8_t before[SECTOR_SIZE];
-	uint8_t *at = sector_of(image, damage->inode, damage->page, (uint32_t)draw_below(random, SECTORS_A_PAGE));
+	uint32_t sector = draw_below(random, 3) ? (uint32_t)draw_below(random, SECTORS_A_PAGE) : 0;
+	uint8_t *at = sector_of(image, damage->inode, damage->page, sector);
 	memcpy(before, at, SECTOR_SIZE);
 	if (damage->how == KIND_DAMAGE_FLIPPED)
-		at[draw_below(random, SECTOR_SIZE)] ^= (uint8_t)(1u << draw_below(random, 8));
+		flip(at, random);
 	else if (damage->how == KIND_DAMAGE_ZEROED)
 		memset(at, 0, SECTOR_SIZE);
 	else
@@ -229,19 +239,19 @@ static bool found_by_reading(struct examiner *examiner, struct image *image, con
 
 /* What cannot be told from a torn write: only the last batch, whole, and only when nothing behind it proves it. */
 static bool may_leave_out(struct examiner *examiner, const struct damage *damage, const struct map_segment *before,
-                          const struct verdict_expected *expected)
+                          const struct verdict_expected *expected, uint64_t provable)
 {
 	const struct map_batch *hit = batch_at(before, damage->page);
 	if (expected->refuses || expected->last >= before->next - 1)
 		return true;
-	if (hit && damage->hit == KIND_HIT_LAST_BATCH && expected->last == hit->first - 1)
+	if (hit && damage->hit == KIND_HIT_LAST_BATCH && expected->last == hit->first - 1 && expected->last >= provable)
 		return true;
 	return examine_fail(examiner, "%s: what is known durable may be left out (up to %" PRIu64 ")", damage->what,
 	                    expected->last);
 }
 
 static int damage_segment(struct examiner *examiner, struct image *image, struct map *map, struct damage *damage,
-                          uint64_t *random)
+                          uint64_t provable, uint64_t *random)
 {
 	static struct map after;
 	struct verdict_expected expected = {0};
@@ -270,7 +280,7 @@ static int damage_segment(struct examiner *examiner, struct image *image, struct
 	} else if (is_last) {
 		must(map_make(image, SEGMENT_FOLDER, &after));
 		judge_last(image, &after.segment[which], &expected);
-		if (!may_leave_out(examiner, damage, segment, &expected))
+		if (!may_leave_out(examiner, damage, segment, &expected, provable))
 			return -1;
 	}
 	examiner->kinds->of[damage->how]++;
@@ -303,28 +313,50 @@ static int lose_segment(struct examiner *examiner, struct image *image, const st
 	return refused_right(examiner, image, &damage, fault, &error, "missing") ? 1 : -1;
 }
 
-/* ---- snapshots ---- */
+/* ---- whole and sound, and not what was written ---- */
 
-/* The inode of the newest one, and the sequences of it and of the one before it; 0: there is none. */
-static int newest_snapshot(const struct image *image, uint64_t *ret_sequence, uint64_t *ret_older)
+/* Where the exchange shows: at whatever carries the hash of this batch. False: nothing does. */
+static bool place_behind(const struct map *map, uint32_t which, uint32_t batch, struct verdict_expected *ret)
 {
-	int inode = NOBODY;
-	*ret_sequence = *ret_older = 0;
-	for (int i = 0; i < image->names.count; i++) {
-		const char *name = tree_inside(image->names.of[i].name, "snapshots");
-		if (!name || strlen(name) != SNAPSHOT_NAME_SIZE)
-			continue;
-		uint64_t sequence = strtoull(name, NULL, 10);
-		if (sequence > *ret_sequence) {
-			*ret_older = *ret_sequence;
-			*ret_sequence = sequence;
-			inode = image->names.of[i].inode;
-		} else if (sequence > *ret_older) {
-			*ret_older = sequence;
-		}
-	}
-	return inode;
+	const struct map_segment *segment = &map->segment[which];
+	if (batch + 1 < segment->live)
+		refuse_at(ret, segment->name, segment->batch[batch + 1].page);
+	else if (which + 1 < map->count)
+		refuse_at(ret, map->segment[which + 1].name, 0);
+	return ret->refuses;
 }
+
+static void exchange(struct image *image, const struct map_segment *segment, const struct map_batch *batch)
+{
+	uint8_t bytes[FILE_PAGES_MAX * DISK_PAGE];
+	uint64_t size = (uint64_t)batch->pages * DISK_PAGE;
+	for (uint32_t i = 0; i < batch->pages; i++)
+		memcpy(bytes + (size_t)i * DISK_PAGE, image->files[segment->inode].pages[batch->page + i], DISK_PAGE);
+	bytes[BATCH_HEADER_SIZE + BATCH_FRAME_SIZE + RECORD_COUNTER_AT] ^= 1;
+	put_u32(bytes + 124, crc32c(crc32c(0, bytes, 124), bytes + BATCH_HEADER_SIZE, size - BATCH_HEADER_SIZE));
+	image_put(image, segment->inode, bytes, size, (uint64_t)batch->page * DISK_PAGE);
+}
+
+static int exchange_batch(struct examiner *examiner, struct image *image, const struct map *map, uint64_t *random)
+{
+	struct damage damage = {.how = KIND_DAMAGE_EXCHANGED};
+	struct verdict_expected expected = {0};
+	uint32_t which = (uint32_t)draw_below(random, map->count);
+	const struct map_segment *segment = &map->segment[which];
+	if (segment->live == 0)
+		return 0;
+	uint32_t number = (uint32_t)draw_below(random, segment->live);
+	const struct map_batch *batch = &segment->batch[number];
+	if (batch->count == 0 || !place_behind(map, which, number, &expected))
+		return 0;
+	exchange(image, segment, batch);
+	snprintf(damage.what, sizeof damage.what, "%s, the batch of %" PRIu64 " exchanged", segment->name,
+	         batch->first);
+	examiner->kinds->of[KIND_DAMAGE_EXCHANGED]++;
+	return follow_up(examiner, image, &damage, map->segment[0].first, 0, &expected) ? 1 : -1;
+}
+
+/* ---- snapshots ---- */
 
 static bool starts_from_older(struct examiner *examiner, struct image *image, const struct damage *damage,
                               uint64_t older, uint64_t log_first)
@@ -364,7 +396,7 @@ static int damage_snapshot(struct examiner *examiner, struct image *image, const
 {
 	uint64_t newest, older;
 	uint8_t before[SECTOR_SIZE];
-	damage->inode = newest_snapshot(image, &newest, &older);
+	damage->inode = examine_newest_snapshot(image, &newest, &older);
 	if (damage->inode < 0)
 		return 0;
 	uint64_t size = image->files[damage->inode].size, sector = draw_below(random, size / SECTOR_SIZE);
@@ -372,7 +404,7 @@ static int damage_snapshot(struct examiner *examiner, struct image *image, const
 	uint8_t *at = sector_of(image, damage->inode, (uint32_t)(sector / SECTORS_A_PAGE), sector % SECTORS_A_PAGE);
 	memcpy(before, at, SECTOR_SIZE);
 	if (damage->how == KIND_DAMAGE_FLIPPED)
-		at[draw_below(random, SECTOR_SIZE)] ^= (uint8_t)(1u << draw_below(random, 8));
+		flip(at, random);
 	else
 		memset(at, 0, SECTOR_SIZE);
 	if (memcmp(before, at, SECTOR_SIZE) == 0)
@@ -384,7 +416,7 @@ static int damage_snapshot(struct examiner *examiner, struct image *image, const
 	return starts_from_older(examiner, image, damage, older, map->count ? map->segment[0].first : 1) ? 1 : -1;
 }
 
-int damage_examine(struct examiner *examiner, struct image *image, uint64_t *random)
+int damage_examine(struct examiner *examiner, struct image *image, const struct expected *expected, uint64_t *random)
 {
 	static const enum kind ways[] = {KIND_DAMAGE_FLIPPED, KIND_DAMAGE_ZEROED, KIND_DAMAGE_MISDIRECTED,
 	                                 KIND_DAMAGE_PAGE};
@@ -401,7 +433,9 @@ int damage_examine(struct examiner *examiner, struct image *image, uint64_t *ran
 		return damage_snapshot(examiner, image, &map, &damage, random);
 	case 1:
 		return lose_segment(examiner, image, &map, random);
+	case 2:
+		return exchange_batch(examiner, image, &map, random);
 	default:
-		return damage_segment(examiner, image, &map, &damage, random);
+		return damage_segment(examiner, image, &map, &damage, expected->provable, random);
 	}
 }

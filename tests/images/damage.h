@@ -8,6 +8,6 @@
 #include "examine.h"
 
 /* 1: damaged and examined; 0: nothing there to damage in the way that was drawn; -1: wrong, see examiner->why. */
-int damage_examine(struct examiner *examiner, struct image *image, uint64_t *random);
+int damage_examine(struct examiner *examiner, struct image *image, const struct expected *expected, uint64_t *random);
 
 #endif

@@ -11,7 +11,8 @@
 #include "follow/follow.h"
 #include "log/segment.h"
 
-#define MORE_SIZE 96 /* of a record that is appended after recovery */
+#define MORE_SIZE 96          /* of a record that is appended after recovery */
+#define SNAPSHOT_NAME_SIZE 25 /* "<20 digits>.snap" */
 
 bool examine_fail(struct examiner *examiner, const char *format, ...)
 {
@@ -76,7 +77,7 @@ static uint64_t key_of_snapshots(const struct image *image)
 	uint64_t sum = 0;
 	for (int i = 0; i < image->names.count; i++) {
 		const char *name = tree_inside(image->names.of[i].name, "snapshots");
-		if (!name || strlen(name) != 25 || image->names.of[i].inode < 0)
+		if (!name || strlen(name) != SNAPSHOT_NAME_SIZE || image->names.of[i].inode < 0)
 			continue;
 		const struct content *file = &image->files[image->names.of[i].inode];
 		uint64_t key = mix(strtoull(name, NULL, 10), file->size);
@@ -88,6 +89,36 @@ static uint64_t key_of_snapshots(const struct image *image)
 }
 
 /* ---- snapshots ---- */
+
+int examine_newest_snapshot(const struct image *image, uint64_t *ret_sequence, uint64_t *ret_older)
+{
+	int inode = NOBODY;
+	*ret_sequence = *ret_older = 0;
+	for (int i = 0; i < image->names.count; i++) {
+		const char *name = tree_inside(image->names.of[i].name, "snapshots");
+		if (!name || strlen(name) != SNAPSHOT_NAME_SIZE)
+			continue;
+		uint64_t sequence = strtoull(name, NULL, 10);
+		if (sequence > *ret_sequence) {
+			*ret_older = *ret_sequence;
+			*ret_sequence = sequence;
+			inode = image->names.of[i].inode;
+		} else if (sequence > *ret_older) {
+			*ret_older = sequence;
+		}
+	}
+	return inode;
+}
+
+static bool two_are_kept(struct examiner *examiner, const struct image *image, const struct expected *expected)
+{
+	uint64_t newest, older;
+	examine_newest_snapshot(image, &newest, &older);
+	return older >= expected->snapshot_before ||
+	       examine_fail(examiner,
+	                    "there are snapshots of %" PRIu64 " and %" PRIu64 ", that of %" PRIu64 " is not kept",
+	                    newest, older, expected->snapshot_before);
+}
 
 static bool load(struct examiner *examiner, struct image *image, const struct expected *expected, struct core **ret)
 {
@@ -117,6 +148,8 @@ static bool snapshots(struct examiner *examiner, struct image *image, const stru
 		examiner->loaded = examiner->known_snapshot;
 		return true;
 	}
+	if (!two_are_kept(examiner, image, expected))
+		return false;
 	examiner->snapshot_key = key_of_snapshots(image);
 	const struct met *met = meet(examiner, examiner->snapshot_key);
 	if (met->key != 0 && !(how & EXAMINE_SNAPSHOT)) {

@@ -6,7 +6,8 @@
  *   d  recovering again finds the same
  *   e  the fold has the true rolling hash
  *   f  the journal goes on, and is recovered again with what came
- *   g  the newest snapshot that was told is loaded, or a newer whole one; snapshot and tail give the state of the whole log
+ *   g  the newest snapshot that was told is loaded, or a newer whole one; the one before it is there too; snapshot and tail
+ *      give the state of the whole log
  *
  * Recovery and a, b, c are done with every image. Loading a snapshot and folding depend on nothing but the snapshots'
  * bytes and the records, so they are done once for each pair of them that a life meets, and again by sample; the rest
@@ -36,6 +37,8 @@ struct expected {
 	uint64_t durable, writing;
 	uint64_t floor, snapshot; /* records from this on are in the log; at least this one is loaded */
 	uint64_t snapshot_begun;  /* the newest that was begun */
+	uint64_t snapshot_before; /* the one before it, which is there too */
+	uint64_t provable;        /* up to here damage is never taken for a torn write */
 	bool deletes;
 };
 
@@ -58,6 +61,8 @@ struct examiner {
 
 void examine_begin_life(struct examiner *examiner);
 bool examine(struct examiner *examiner, struct image *image, const struct expected *expected, unsigned how);
+/* The inode of the newest snapshot, and the sequences of it and of the one before it; 0: there is none. */
+int examine_newest_snapshot(const struct image *image, uint64_t *ret_sequence, uint64_t *ret_older);
 /* Parts of it, for images whose outcome is another one. */
 bool examine_fail(struct examiner *examiner, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool examine_records(struct examiner *examiner, struct log *log, uint64_t from, uint64_t last);

@@ -235,13 +235,13 @@ static void one_image(struct explorer *explorer, struct timeline *timeline, cons
 	}
 }
 
-static void one_damage(struct explorer *explorer, struct timeline *timeline)
+static void one_damage(struct explorer *explorer, struct timeline *timeline, const struct expected *expected)
 {
 	static struct selection selection;
 	uint64_t random = random_of(&explorer->at);
 	select_any(&explorer->choices, &random, &selection);
 	timeline_image(timeline, &explorer->choices, &selection, explorer->image);
-	int done = damage_examine(&explorer->examiner, explorer->image, &random);
+	int done = damage_examine(&explorer->examiner, explorer->image, expected, &random);
 	explorer->images += done != 0;
 	if (done < 0)
 		report(explorer, &explorer->choices, &selection);
@@ -261,7 +261,7 @@ static void one_place(struct explorer *explorer, struct timeline *timeline, cons
 	for (int64_t i = DAMAGE_FROM; i < DAMAGE_FROM + DAMAGES && explorer->failed < FAILURES_MAX; i++) {
 		explorer->at.image = i;
 		if (is_meant(explorer->only.image, i))
-			one_damage(explorer, timeline);
+			one_damage(explorer, timeline, expected);
 	}
 }
 
@@ -276,6 +276,8 @@ static struct expected expected_at(const struct world *world, size_t boundary)
 	    .floor = recording_told(recording, MARK_FLOOR, boundary, world->begun_floor),
 	    .snapshot = recording_told(recording, MARK_SNAPSHOT, boundary, world->begun_snapshot),
 	    .snapshot_begun = recording_told(recording, MARK_SNAPSHOT_BEGUN, boundary, world->begun_snapshot),
+	    .snapshot_before = recording_told(recording, MARK_OLDER_SNAPSHOT, boundary, 0),
+	    .provable = recording_told(recording, MARK_PROVABLE, boundary, 0),
 	    .deletes = world->begun_deletes || recording_told(recording, MARK_DELETE, boundary, 0),
 	};
 	if (expected.writing < expected.durable)

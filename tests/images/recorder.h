@@ -41,8 +41,10 @@ enum mark_kind {
 	MARK_WRITING,  /* the next calls write records up to this */
 	MARK_SNAPSHOT, /* a snapshot of this sequence was told to be made */
 	MARK_SNAPSHOT_BEGUN,
-	MARK_FLOOR,  /* from here on only records from this on need be in the log */
-	MARK_DELETE, /* from here on segments may be deleted instead of archived */
+	MARK_OLDER_SNAPSHOT, /* the one before it stays */
+	MARK_PROVABLE, /* records up to this are followed by a seal: damage to them cannot pass for a torn write */
+	MARK_FLOOR,    /* from here on only records from this on need be in the log */
+	MARK_DELETE,   /* from here on segments may be deleted instead of archived */
 	MARK_KINDS
 };
 

@@ -169,6 +169,7 @@ static int start(struct world *world, struct error *error)
 	if (fault)
 		return fault;
 	world->opened = world->recording.count;
+	recording_mark(&world->recording, MARK_PROVABLE, found.last_sequence);
 	world->begun_durable = found.last_sequence;
 	world->begun_snapshot = world->snapshot;
 	if (found.last_time.ms > world->clock_ms)
@@ -218,6 +219,7 @@ static int snapshot(struct world *world, struct error *error)
 	fault = follow_save_snapshot(world->disk, world->behind, error);
 	if (fault)
 		return fault;
+	recording_mark(&world->recording, MARK_OLDER_SNAPSHOT, world->snapshot);
 	world->snapshot = core_sequence(world->behind);
 	recording_mark(&world->recording, MARK_SNAPSHOT, world->snapshot);
 	return 0;
@@ -253,7 +255,10 @@ struct deed {
 
 static int seal(struct world *world, struct error *error)
 {
-	return journal_seal_step(world->log, error);
+	int done = journal_seal_step(world->log, error);
+	if (done == 1)
+		recording_mark(&world->recording, MARK_PROVABLE, log_durable(world->log));
+	return done;
 }
 
 static int prepare(struct world *world, struct error *error)
@@ -282,8 +287,10 @@ static void meanwhile(void *context)
 {
 	struct world *world = context;
 	struct error error = {0};
-	if (draw_below(&world->random, MEANWHILE_ONE_IN) == 0)
-		must(act(world, &error) >= 0);
+	if (world->trouble.code != 0 || draw_below(&world->random, MEANWHILE_ONE_IN) != 0)
+		return;
+	if (act(world, &error) < 0)
+		world->trouble = error;
 }
 
 static int live(struct world *world, struct error *error)
@@ -293,8 +300,11 @@ static int live(struct world *world, struct error *error)
 		done = found_the_shop(world, error);
 	world->recording.context = world;
 	world->recording.meanwhile = meanwhile;
-	for (uint64_t acts = ACTS_MIN + draw_below(&world->random, ACTS_SPAN); acts > 0 && done >= 0; acts--)
+	for (uint64_t acts = ACTS_MIN + draw_below(&world->random, ACTS_SPAN); acts > 0 && done >= 0; acts--) {
 		done = act(world, error);
+		if (world->trouble.code != 0)
+			done = error_set(error, world->trouble.code, "%s", world->trouble.text);
+	}
 	world->recording.meanwhile = NULL;
 	if (world->log) {
 		recording_mark(&world->recording, MARK_WRITING, world->count);
@@ -311,6 +321,7 @@ bool world_live(struct world *world, struct disk *inner, const struct tree *name
 	world->now = world->behind = NULL;
 	world->counter = 0;
 	world->busy = 0;
+	world->trouble.code = 0;
 	world->floor = world->begun_floor;
 	world->life++;
 	int done = live(world, error);

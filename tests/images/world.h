@@ -47,6 +47,7 @@ struct world {
 	uint64_t begun_durable, begun_snapshot, begun_floor; /* what was so when the life began */
 	bool begun_deletes;                                  /* segments may have been deleted before */
 	unsigned busy;                                       /* which of its threads are in a call */
+	struct error trouble;                                /* of one that went on meanwhile; code 0: none */
 	size_t opened;                                       /* so many calls made the start */
 	uint64_t rotations, archived;
 };
