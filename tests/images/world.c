@@ -170,7 +170,7 @@ static int start(struct world *world, struct error *error)
 		return fault;
 	world->opened = world->recording.count;
 	recording_mark(&world->recording, MARK_PROVABLE, found.last_sequence);
-	world->begun_durable = found.last_sequence;
+	world->begun_durable = world->told = found.last_sequence;
 	world->begun_snapshot = world->snapshot;
 	if (found.last_time.ms > world->clock_ms)
 		world->clock_ms = found.last_time.ms;
@@ -190,13 +190,21 @@ static int found_the_shop(struct world *world, struct error *error)
 
 /* ---- a life ---- */
 
+/* The ledger may look at any moment, and answer at once. */
+static void look_at_durable(struct world *world)
+{
+	uint64_t durable = log_durable(world->log);
+	if (durable == world->told)
+		return;
+	world->told = durable;
+	recording_mark(&world->recording, MARK_DURABLE, durable);
+}
+
 static int write_batch(struct world *world, struct error *error)
 {
-	uint64_t before = log_durable(world->log);
 	recording_mark(&world->recording, MARK_WRITING, world->count);
 	int done = journal_writer_step(world->log, error);
-	if (log_durable(world->log) != before)
-		recording_mark(&world->recording, MARK_DURABLE, log_durable(world->log));
+	look_at_durable(world);
 	return done;
 }
 
@@ -287,6 +295,7 @@ static void meanwhile(void *context)
 {
 	struct world *world = context;
 	struct error error = {0};
+	look_at_durable(world);
 	if (world->trouble.code != 0 || draw_below(&world->random, MEANWHILE_ONE_IN) != 0)
 		return;
 	if (act(world, &error) < 0)

@@ -43,7 +43,7 @@ struct world {
 	struct core *now, *behind; /* the ledger's fold, and the one of what is durable */
 	uint64_t incarnation, counter;
 	int64_t clock_ms;
-	uint64_t snapshot, floor;
+	uint64_t snapshot, floor, told;                      /* told: how far it was seen durable */
 	uint64_t begun_durable, begun_snapshot, begun_floor; /* what was so when the life began */
 	bool begun_deletes;                                  /* segments may have been deleted before */
 	unsigned busy;                                       /* which of its threads are in a call */
