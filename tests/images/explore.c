@@ -18,6 +18,8 @@
 #define SECOND_ONE_IN 40
 #define DAMAGES 8
 #define DAMAGE_FROM 1000000 /* number of the first image of a place that is damaged */
+#define KILLED 2000000      /* and of the one that a killed process leaves */
+#define KILLED_ONE_IN 6
 #define FAILURES_MAX 10
 
 double seconds_now(void)
@@ -158,14 +160,11 @@ static void count_choices(struct kinds *kinds, const struct choices *choices)
 
 /* ---- the second level: the power goes while an image is recovered ---- */
 
+/* The recovery of what is on second_image. */
 static void record_recovery(struct explorer *explorer, uint64_t from)
 {
 	struct journal_options options = WORLD_JOURNAL;
-	struct choices none = {.product = 1};
-	struct selection nothing = {.torn = -1};
 	struct log *log;
-	timeline_begin(&explorer->second, explorer->image, false);
-	timeline_image(&explorer->second, &none, &nothing, explorer->second_image);
 	recording_begin(&explorer->second_recording, &explorer->second_image->names,
 	                explorer->second_image->inode_count);
 	struct disk *disk = recorder_new(&explorer->second_image->disk, &explorer->second_recording);
@@ -174,7 +173,7 @@ static void record_recovery(struct explorer *explorer, uint64_t from)
 	disk_done(disk);
 }
 
-static void second_place(struct explorer *explorer, const struct expected *expected)
+static void second_place(struct explorer *explorer, const struct expected *expected, enum kind kind)
 {
 	static struct selection selection;
 	struct choices *choices = &explorer->second_choices;
@@ -188,30 +187,62 @@ static void second_place(struct explorer *explorer, const struct expected *expec
 		select_image(choices, SECOND_SAMPLE, (uint64_t)i, &random, &selection, &explorer->kinds);
 		timeline_image(&explorer->second, choices, &selection, explorer->second_image);
 		explorer->images++;
-		explorer->kinds.of[KIND_SECOND_LEVEL]++;
+		explorer->kinds.of[kind]++;
 		if (!examine(&explorer->examiner, explorer->second_image, expected, draw_how(&random)))
 			report(explorer, choices, &selection);
 	}
 }
 
-/* explorer->image is the image as the power left it. Recovering it must come to the same from everywhere. */
-static void explore_recovery(struct explorer *explorer, const struct expected *first, uint64_t last, uint64_t snapshot)
+/* told: what must be there from the end of the recovery on. */
+static void walk_recovery(struct explorer *explorer, const struct expected *first, uint64_t told, enum kind kind)
 {
 	struct expected expected = *first;
-	expected.durable = expected.writing = last;
-	explorer->examiner.snapshot_is_known = true;
-	explorer->examiner.known_snapshot = snapshot;
-	record_recovery(explorer, snapshot + 1);
-	for (size_t i = 0; i <= explorer->second_recording.count; i++) {
+	for (size_t i = 0; i <= explorer->second_recording.count && explorer->failed < FAILURES_MAX; i++) {
 		if (i > 0)
 			timeline_step(&explorer->second, &explorer->second_recording.ops[i - 1]);
+		if (i == explorer->second_recording.count)
+			expected.durable = expected.writing = told;
 		explorer->at.second_boundary = (int64_t)i;
 		explorer->boundaries++;
 		if (is_meant(explorer->only.second_boundary, (int64_t)i))
-			second_place(explorer, &expected);
+			second_place(explorer, &expected, kind);
 	}
 	explorer->at.second_boundary = explorer->at.second_image = -1;
+}
+
+/* explorer->image is the image as the power left it. Recovering it must come to the same from everywhere. */
+static void explore_recovery(struct explorer *explorer, const struct expected *first, uint64_t last, uint64_t snapshot)
+{
+	struct choices none = {.product = 1};
+	struct selection nothing = {.torn = -1};
+	struct expected expected = *first;
+	expected.durable = expected.writing = last;
+	timeline_begin(&explorer->second, explorer->image, false);
+	timeline_image(&explorer->second, &none, &nothing, explorer->second_image);
+	record_recovery(explorer, snapshot + 1);
+	explorer->examiner.snapshot_is_known = true;
+	explorer->examiner.known_snapshot = snapshot;
+	walk_recovery(explorer, &expected, last, KIND_SECOND_LEVEL);
 	explorer->examiner.snapshot_is_known = false;
+}
+
+/* The process is killed and started again at once: it reads all that was written, synced or not, and tells it durable.
+ * Then the power goes, and none of what it read may have reached the disk but what the start itself has synced. */
+static void explore_killed(struct explorer *explorer, struct timeline *timeline, const struct expected *expected)
+{
+	static struct selection selection;
+	select_newest(&explorer->choices, &selection);
+	timeline_image(timeline, &explorer->choices, &selection, explorer->image);
+	explorer->images++;
+	if (!examine(&explorer->examiner, explorer->image, expected, 0)) {
+		report(explorer, &explorer->choices, &selection);
+		return;
+	}
+	uint64_t last = explorer->examiner.last, snapshot = explorer->examiner.loaded;
+	timeline_image(timeline, &explorer->choices, &selection, explorer->second_image);
+	record_recovery(explorer, snapshot + 1);
+	timeline_fork(&explorer->second, timeline);
+	walk_recovery(explorer, expected, last, KIND_KILLED_FIRST);
 }
 
 /* ---- the first level ---- */
@@ -258,6 +289,11 @@ static void one_place(struct explorer *explorer, struct timeline *timeline, cons
 		if (is_meant(explorer->only.image, explorer->at.image))
 			one_image(explorer, timeline, expected, i);
 	}
+	explorer->at.image = KILLED;
+	uint64_t random = random_of(&explorer->at);
+	if (explorer->choices.count > 0 && draw_below(&random, KILLED_ONE_IN) == 0 &&
+	    is_meant(explorer->only.image, KILLED))
+		explore_killed(explorer, timeline, expected);
 	for (int64_t i = DAMAGE_FROM; i < DAMAGE_FROM + DAMAGES && explorer->failed < FAILURES_MAX; i++) {
 		explorer->at.image = i;
 		if (is_meant(explorer->only.image, i))

@@ -33,6 +33,11 @@ static void select_all(const struct choices *choices, bool newest, struct select
 		ret->option[i] = newest ? (uint8_t)(choices->of[i].options - 1) : 0;
 }
 
+void select_newest(const struct choices *choices, struct selection *ret)
+{
+	select_all(choices, true, ret);
+}
+
 static void select_numbered(const struct choices *choices, uint64_t number, struct selection *ret)
 {
 	select_all(choices, false, ret);

@@ -13,6 +13,8 @@ uint64_t select_count(const struct choices *choices, uint64_t sample, uint64_t t
 /* Counts the kind, too. random: drawn for this image alone. */
 void select_image(const struct choices *choices, uint64_t sample, uint64_t number, uint64_t *random,
                   struct selection *ret, struct kinds *kinds);
+/* What the process saw. */
+void select_newest(const struct choices *choices, struct selection *ret);
 /* Any one. */
 void select_any(const struct choices *choices, uint64_t *random, struct selection *ret);
 

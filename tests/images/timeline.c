@@ -73,6 +73,34 @@ void timeline_begin(struct timeline *timeline, const struct image *base, bool de
 		timeline->names = base->names;
 }
 
+static void fork_inode(struct timeline *timeline, struct inode *inode)
+{
+	uint8_t **stable = inode->stable.pages;
+	if (!stable)
+		return;
+	inode->stable.pages = take_table(timeline, stable);
+	inode->latest.pages = take_table(timeline, inode->latest.pages);
+	for (int i = 0; i < FILE_PAGES_MAX; i++)
+		if (inode->latest.pages[i] != stable[i])
+			inode->latest.pages[i] = take_copy(timeline, inode->latest.pages[i], DISK_PAGE);
+}
+
+void timeline_fork(struct timeline *timeline, const struct timeline *from)
+{
+	timeline->bytes_used = 0;
+	timeline->inode_count = from->inode_count;
+	memcpy(timeline->inodes, from->inodes, (size_t)from->inode_count * sizeof from->inodes[0]);
+	for (int i = 0; i < timeline->inode_count; i++)
+		fork_inode(timeline, &timeline->inodes[i]);
+	timeline->names = from->names;
+	timeline->version_count = from->version_count;
+	memcpy(timeline->versions, from->versions, from->version_count * sizeof from->versions[0]);
+	timeline->change_count = from->change_count;
+	memcpy(timeline->changes, from->changes, from->change_count * sizeof from->changes[0]);
+	timeline->changes_made = from->changes_made;
+	timeline->at = from->at;
+}
+
 /* ---- what is written ---- */
 
 /* Pages of `latest` are its own until they are at rest, then never written again. */

@@ -91,6 +91,8 @@ void timeline_init(struct timeline *timeline);
 void timeline_fini(struct timeline *timeline);
 /* Begins with what an image holds, at rest; NULL: with nothing. deep: with pages of its own. */
 void timeline_begin(struct timeline *timeline, const struct image *base, bool deep);
+/* Begins where another one stands, with all that is on its way. That one stays as it is. */
+void timeline_fork(struct timeline *timeline, const struct timeline *from);
 void timeline_step(struct timeline *timeline, const struct op *op);
 void timeline_choices(const struct timeline *timeline, struct choices *ret);
 void timeline_image(const struct timeline *timeline, const struct choices *choices, const struct selection *selection,
