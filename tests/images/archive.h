@@ -10,7 +10,7 @@
 #include "log/batch.h"
 #include "log/segment.h"
 
-#define MAP_SEGMENTS_MAX 24
+#define MAP_SEGMENTS_MAX 64
 #define MAP_BATCHES_MAX FILE_PAGES_MAX
 
 struct map_batch {

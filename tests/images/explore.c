@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "damage.h"
 #include "log/disk_memory.h"
+#include "log/segment.h"
 #include "select.h"
 
 #define LIVES 4
@@ -328,6 +329,8 @@ static void count_place(struct explorer *explorer, size_t boundary)
 	struct kinds *kinds = &explorer->kinds;
 	explorer->ops[op->kind]++;
 	kinds->of[KIND_IN_A_START] += boundary <= explorer->world.opened;
+	kinds->of[KIND_IN_A_ROTATION] +=
+	    boundary > explorer->world.opened && op->kind == OP_RENAME && strcmp(op->name, SEGMENT_BLANK) == 0;
 	kinds->of[KIND_IN_A_SNAPSHOT] += op->kind == OP_RENAME && strstr(op->to, ".snap") != NULL;
 	kinds->of[KIND_IN_AN_ARCHIVING] += op->kind == OP_RENAME && strstr(op->to, "archive/") != NULL;
 }

@@ -19,7 +19,7 @@
 #define SECTOR_SIZE 512
 #define SECTORS_A_PAGE (DISK_PAGE / SECTOR_SIZE)
 #define TREE_NAME_SIZE 48
-#define TREE_NAMES_MAX 48
+#define TREE_NAMES_MAX 96
 #define INODES_MAX 192
 #define FILE_PAGES_MAX 64
 #define FOLDER (-1) /* in place of an inode */

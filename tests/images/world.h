@@ -49,7 +49,6 @@ struct world {
 	unsigned busy;                                       /* which of its threads are in a call */
 	struct error trouble;                                /* of one that went on meanwhile; code 0: none */
 	size_t opened;                                       /* so many calls made the start */
-	uint64_t rotations, archived;
 };
 
 void world_init(struct world *world);
