@@ -399,8 +399,10 @@ void explore_world(struct explorer *explorer, uint64_t seed)
 		struct timeline *timeline = &explorer->timeline[life % 2];
 		if (!live_once(explorer, timeline, life == 0, &error)) {
 			explorer->failed++;
-			printf("FAILED: seed %" PRIu64 ", life %d does not start or go on: %s\n", seed, life + 1,
-			       error.text);
+			printf("FAILED: seed %" PRIu64
+			       ", life %d does not start or go on: %s\n  again: make images SEED=%" PRIu64
+			       " SECONDS=1\n",
+			       seed, life + 1, error.text, seed);
 			return;
 		}
 		explorer->lives++;
