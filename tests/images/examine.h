@@ -51,6 +51,7 @@ struct examiner {
 	struct kinds *kinds;
 	bool snapshot_is_known; /* the image has the snapshots of one examined before: */
 	uint64_t known_snapshot;
+	bool newest_is_spoiled; /* and the newest of them is spoiled: that one is loaded each time, past it */
 	struct met met[SEEN_MAX];
 	uint32_t met_count;
 	char why[700];

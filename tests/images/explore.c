@@ -7,6 +7,7 @@
 
 #include "base/must.h"
 #include "damage.h"
+#include "follow/follow.h"
 #include "log/disk_memory.h"
 #include "log/segment.h"
 #include "select.h"
@@ -21,6 +22,10 @@
 #define DAMAGE_FROM 1000000 /* number of the first image of a place that is damaged */
 #define KILLED 2000000      /* and of the one that a killed process leaves */
 #define KILLED_ONE_IN 6
+#define SPOILED 3000000 /* and of the one whose newest snapshot is spoiled */
+#define SPOILED_ONE_IN 12
+#define TOLD_NOTHING UINT64_MAX
+#define SPOILED_AT 20 /* in the header of a snapshot */
 #define FAILURES_MAX 10
 
 double seconds_now(void)
@@ -194,14 +199,14 @@ static void second_place(struct explorer *explorer, const struct expected *expec
 	}
 }
 
-/* told: what must be there from the end of the recovery on. */
+/* told: what must be there from the end of the recovery on, or TOLD_NOTHING. */
 static void walk_recovery(struct explorer *explorer, const struct expected *first, uint64_t told, enum kind kind)
 {
 	struct expected expected = *first;
 	for (size_t i = 0; i <= explorer->second_recording.count && explorer->failed < FAILURES_MAX; i++) {
 		if (i > 0)
 			timeline_step(&explorer->second, &explorer->second_recording.ops[i - 1]);
-		if (i == explorer->second_recording.count)
+		if (i == explorer->second_recording.count && told != TOLD_NOTHING)
 			expected.durable = expected.writing = told;
 		explorer->at.second_boundary = (int64_t)i;
 		explorer->boundaries++;
@@ -244,6 +249,37 @@ static void explore_killed(struct explorer *explorer, struct timeline *timeline,
 	record_recovery(explorer, snapshot + 1);
 	timeline_fork(&explorer->second, timeline);
 	walk_recovery(explorer, expected, last, KIND_KILLED_FIRST);
+}
+
+/* The newest snapshot is spoiled. A start sets it aside and takes the older one; so does every start after the power
+ * went in that one. */
+static void explore_setting_aside(struct explorer *explorer, struct timeline *timeline, const struct expected *expected)
+{
+	static struct selection selection;
+	struct choices none = {.product = 1};
+	struct selection nothing = {.torn = -1};
+	struct core_limits limits = WORLD_LIMITS;
+	struct examiner *examiner = &explorer->examiner;
+	struct core *core;
+	uint64_t newest, older, loaded;
+	select_newest(&explorer->choices, &selection);
+	timeline_image(timeline, &explorer->choices, &selection, explorer->image);
+	int inode = examine_newest_snapshot(explorer->image, &newest, &older);
+	if (inode < 0 || older == 0)
+		return;
+	image_page(explorer->image, inode, 0)[SPOILED_AT] ^= 1;
+	timeline_begin(&explorer->second, explorer->image, false);
+	timeline_image(&explorer->second, &none, &nothing, explorer->second_image);
+	recording_begin(&explorer->second_recording, &explorer->second_image->names,
+	                explorer->second_image->inode_count);
+	struct disk *disk = recorder_new(&explorer->second_image->disk, &explorer->second_recording);
+	must(follow_load_snapshot(disk, &limits, 0, &core, &loaded, NULL) == 0);
+	core_free(core);
+	disk_done(disk);
+	examiner->snapshot_is_known = examiner->newest_is_spoiled = true;
+	examiner->known_snapshot = older;
+	walk_recovery(explorer, expected, TOLD_NOTHING, KIND_SETTING_ASIDE);
+	examiner->snapshot_is_known = examiner->newest_is_spoiled = false;
 }
 
 /* ---- the first level ---- */
@@ -295,6 +331,10 @@ static void one_place(struct explorer *explorer, struct timeline *timeline, cons
 	if (explorer->choices.count > 0 && draw_below(&random, KILLED_ONE_IN) == 0 &&
 	    is_meant(explorer->only.image, KILLED))
 		explore_killed(explorer, timeline, expected);
+	explorer->at.image = SPOILED;
+	random = random_of(&explorer->at);
+	if (draw_below(&random, SPOILED_ONE_IN) == 0 && is_meant(explorer->only.image, SPOILED))
+		explore_setting_aside(explorer, timeline, expected);
 	for (int64_t i = DAMAGE_FROM; i < DAMAGE_FROM + DAMAGES && explorer->failed < FAILURES_MAX; i++) {
 		explorer->at.image = i;
 		if (is_meant(explorer->only.image, i))
