@@ -8,6 +8,7 @@
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
 #   make sim        one simulated world                            SEED=7 TICKS=10000 SIM="--without crashes"
 #   make sim-campaign  as many worlds as there is time for         SECONDS=60 SIM="--first 5000 --jobs 2"
+#   make images     what a disk may hold when the power goes, recovered and checked    SECONDS=60 SEED=1
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -26,10 +27,11 @@ WERROR ?= true
 MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
-BENCH ?=
 SECONDS ?= 60
-FUZZ ?=
 SEED ?= 1
+ONLY ?=
+BENCH ?=
+FUZZ ?=
 TICKS ?= 10000
 SIM ?=
 
@@ -39,7 +41,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images
 
 all: build
 
@@ -75,6 +77,11 @@ sim: configure
 sim-campaign: configure
 	@$(call quietly,ninja -C $(BUILD) tests/sim/sim)
 	@$(BUILD)/tests/sim/sim --seconds $(SECONDS) --ticks $(TICKS) $(SIM)
+
+# ONLY: one image, as a failure names it.
+images: configure
+	@$(call quietly,ninja -C $(BUILD) tests/images/images)
+	@$(BUILD)/tests/images/images --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 bench: configure
 	@scripts/deps.sh bench

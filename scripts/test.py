@@ -208,6 +208,11 @@ def stage_sim(stage):
     return counting_program(stage, [BUILD / "tests/sim/sim", "--seeds", "1500", "--jobs", WORKERS], 6)
 
 
+def stage_images(stage):
+    """A slice of it: other seeds and more time with `make images SECONDS=… SEED=…`."""
+    return counting_program(stage, [BUILD / "tests/images/images", "--seconds", "20", "--seed", "1"], 3)
+
+
 def stage_asan_build(stage):
     return meson_build(stage, ASAN, [*SANITIZED, "-Db_sanitize=address,undefined"])
 
@@ -238,13 +243,14 @@ STAGES = {
     "story": stage_story,
     "crash": stage_crash,
     "sim": stage_sim,
+    "images": stage_images,
     "build-asan": stage_asan_build,
     "unit-asan": stage_asan_unit,
     "story-asan": stage_asan_story,
     "build-tsan": stage_tsan_build,
     "unit-tsan": stage_tsan_unit,
 }
-NEEDS = {"house": "build", "unit": "build", "story": "build", "crash": "build", "lint": "build", "sim": "build",
+NEEDS = {**dict.fromkeys(["house", "unit", "story", "crash", "lint", "sim", "images"], "build"),
          "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
 
 

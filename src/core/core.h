@@ -70,7 +70,7 @@ int core_apply(struct core *core, uint64_t sequence, struct wall_ms time, const 
                struct outcome *ret, struct error *error);
 
 /* Can the claim's key be that of an order which has left the core? False: certainly not, and the core knows all that there
- * is to know. Of an unknown key, true is wrong about once in a thousand (core/left.h). */
+ * is to know. Of an unknown key, true is wrong now and then (core/left.h: how often). */
 bool core_may_have_left(const struct core *core, const struct command *claim);
 
 /* Works out a claim's digests and asks the processor to fetch what core_apply() of it will touch; no effect on the
