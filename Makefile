@@ -6,6 +6,7 @@
 #   make build      build/src/cli/dibs, and the unit tests
 #   make demo       a sale from start to end, watched and audited      DEMO="--buyers 2000 --stock 10"
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
+#   make planted    plants a bug after the other, and tells which test catches it   PLANTED="3 7" for some of them
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -24,6 +25,7 @@ MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
 BENCH ?=
+PLANTED ?=
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -31,7 +33,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fmt lint san install clean configure
+.PHONY: all deps build demo test planted bench fmt lint san install clean configure
 
 all: build
 
@@ -59,6 +61,10 @@ test:
 san:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py unit-asan unit-tsan
+
+planted:
+	@scripts/deps.sh build test
+	@$(PYTHON) tests/planted/planted.py $(PLANTED)
 
 bench: configure
 	@scripts/deps.sh bench
