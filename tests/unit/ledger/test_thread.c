@@ -128,6 +128,82 @@ static void open_drop(struct stage *stage, uint32_t stock)
 	free(ask);
 }
 
+static void claim_of(struct ask *ask, const char *buyer)
+{
+	ask->kind = ASK_CLAIM;
+	ask->drop = TEXT("shoes");
+	ask->buyer = text_of(buyer);
+	ask->line_count = 1;
+	ask->line[0].quantity = 1;
+}
+
+/* ---- one loop ---- */
+
+/* A planted bug that no play saw (025): what was gathered later stood before what was gathered earlier. The plays of several
+ * loops only count, and those of the step are handed a list. */
+static void who_is_handed_over_first_is_served_first(void **state)
+{
+	struct stage *stage = stage_prepare();
+	static char names[ROUND][16];
+	uint32_t back = 0;
+	stage_start(stage);
+	open_drop(stage, ROUND / 2);
+	struct ask *asks = asks_new(ROUND);
+	for (uint32_t i = 0; i < ROUND; i++) {
+		snprintf(names[i], sizeof names[i], "b%u", i);
+		claim_of(&asks[i], names[i]);
+	}
+	assert_int_equal(ledger_submit(stage->ledger, 0, asks, ROUND), ROUND);
+	while (back < ROUND)
+		for (struct ask *ask = fetch(stage, 0); ask; ask = ask->next)
+			back++;
+	for (uint32_t i = 0; i < ROUND / 2; i++) {
+		assert_int_equal(asks[i].answer.verdict, VERDICT_GRANTED);
+		assert_int_equal(asks[i].answer.order.position, i + 1);
+		assert_int_equal(asks[ROUND / 2 + i].answer.verdict, VERDICT_ALL_HELD);
+	}
+	ledger_stop(stage->ledger);
+	free(asks);
+	stage_free(stage);
+}
+
+static uint32_t held_as_shown(const struct stage *stage)
+{
+	struct drop_view drop;
+	struct sku_view sku;
+	assert_true(views_drop(ledger_views(stage->ledger), 0, clock_wall(), &drop, 0, 1, &sku));
+	return sku.held;
+}
+
+/* A planted bug that no play saw (012): the thread showed what the core had applied. The plays of the views publish by
+ * themselves, as far as they say. */
+static void what_is_not_durable_is_not_shown(void **state)
+{
+	struct stage *stage = stage_prepare();
+	struct ledger_statistics statistics;
+	stage_start(stage);
+	open_drop(stage, 5);
+	struct memory_log_faults faults = *memory_log_faults(stage->log);
+	faults.hold_durable = 1;
+	memory_log_set_faults(stage->log, &faults);
+	struct ask *ask = asks_new(1);
+	claim_of(ask, "anna");
+	assert_int_equal(ledger_submit(stage->ledger, 0, ask, 1), 1);
+	do {
+		usleep(100);
+		ledger_statistics(stage->ledger, &statistics);
+	} while (statistics.orders == 0);
+	assert_int_equal(held_as_shown(stage), 0);
+	memory_log_sync(stage->log);
+	assert_ptr_equal(fetch(stage, 0), ask);
+	assert_int_equal(held_as_shown(stage), 1);
+	faults.hold_durable = 0;
+	memory_log_set_faults(stage->log, &faults);
+	ledger_stop(stage->ledger);
+	free(ask);
+	stage_free(stage);
+}
+
 /* ---- several loops ---- */
 
 struct loop {
@@ -330,12 +406,21 @@ static void after_a_failure_nothing_is_answered(void **state)
 
 /* ---- clocks ---- */
 
-/* The log's last record is an hour ahead of the clock. */
-static void put_an_hour_ahead(struct stage *stage)
+/* The clock as this test sets it: the linker puts it between the ledger and base/time.h. */
+static _Atomic int64_t clock_set_by_ms;
+struct wall_ms __real_clock_wall(void);
+struct wall_ms __wrap_clock_wall(void);
+struct wall_ms __wrap_clock_wall(void)
+{
+	return (struct wall_ms){__real_clock_wall().ms + atomic_load(&clock_set_by_ms)};
+}
+
+/* The log's last record is so far ahead of the clock. */
+static void put_ahead(struct stage *stage, int64_t ms)
 {
 	struct command hello = {.kind = COMMAND_HELLO, .hello.program = TEXT("dibs of tomorrow")};
 	uint8_t bytes[128];
-	struct wall_ms ahead = {clock_wall().ms + 3600000};
+	struct wall_ms ahead = {clock_wall().ms + ms};
 	int size = command_encode(&hello, bytes, sizeof bytes);
 	struct log_record record;
 	struct outcome outcome;
@@ -348,7 +433,7 @@ static void a_clock_behind_the_log_does_not_start(void **state)
 {
 	struct stage *stage = stage_prepare();
 	struct error error;
-	put_an_hour_ahead(stage);
+	put_ahead(stage, 3600000);
 	assert_int_equal(ledger_start(stage->core, stage->log, &stage->options, &stage->ledger, &error), FAULT_CLOCK);
 	assert_null(stage->ledger);
 	stage->options.clock_behind = true;
@@ -361,15 +446,64 @@ static void a_clock_behind_the_log_does_not_start(void **state)
 	stage_free(stage);
 }
 
+/* A planted bug that no play saw (048): half a minute was let pass. */
+static void a_clock_a_little_behind_does_not_start_either(void **state)
+{
+	struct stage *stage = stage_prepare();
+	struct error error;
+	put_ahead(stage, 30000);
+	assert_int_equal(ledger_start(stage->core, stage->log, &stage->options, &stage->ledger, &error), FAULT_CLOCK);
+	assert_null(stage->ledger);
+	stage_free(stage);
+}
+
+/* A planted bug that no play saw (046): the clock went on where the log's time had stopped, so that every stop gave every
+ * hold its length. */
+static void a_stop_counts_as_time_that_has_passed(void **state)
+{
+	struct stage *stage = stage_prepare();
+	put_ahead(stage, -3600000);
+	int64_t begun = clock_wall().ms;
+	stage_start(stage);
+	wait_until_ready(stage);
+	ledger_stop(stage->ledger);
+	assert_true(core_time(stage->core).ms >= begun - 1);
+	stage_free(stage);
+}
+
+/* A planted bug that no play saw (047): the wall clock was asked anew each time, so that setting it an hour forward let
+ * everything expire. No play sets the clock while a ledger runs. */
+static void setting_the_clock_moves_no_running_ledger(void **state)
+{
+	struct stage *stage = stage_prepare();
+	stage_start(stage);
+	open_drop(stage, 5);
+	int64_t before = clock_wall().ms;
+	atomic_store(&clock_set_by_ms, 3600000);
+	struct ask *ask = asks_new(1);
+	claim_of(ask, "anna");
+	assert_int_equal(ask_one(stage, 0, ask), VERDICT_GRANTED);
+	atomic_store(&clock_set_by_ms, 0);
+	assert_true(ask->answer.order.created_at.ms < before + 1800000);
+	ledger_stop(stage->ledger);
+	free(ask);
+	stage_free(stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(who_is_handed_over_first_is_served_first),
+	    cmocka_unit_test(what_is_not_durable_is_not_shown),
 	    cmocka_unit_test(loops_hand_over_and_fetch_at_once),
 	    cmocka_unit_test(a_stop_answers_what_is_in_the_log_and_writes_the_counts),
 	    cmocka_unit_test(a_refusal_in_the_moment_of_the_stop_is_counted),
 	    cmocka_unit_test(a_stop_waits_until_all_is_durable),
 	    cmocka_unit_test(after_a_failure_nothing_is_answered),
 	    cmocka_unit_test(a_clock_behind_the_log_does_not_start),
+	    cmocka_unit_test(a_clock_a_little_behind_does_not_start_either),
+	    cmocka_unit_test(a_stop_counts_as_time_that_has_passed),
+	    cmocka_unit_test(setting_the_clock_moves_no_running_ledger),
 	};
 	digest_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
