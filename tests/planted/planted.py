@@ -41,7 +41,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "-x", "-rfE", "-p", "no:cachepro
 KILLS = 200
 WORKERS = 2  # as scripts/test.py
 
-CMOCKA_BAD = re.compile(r"^\[\s+(?:FAILED|ERROR)\s+\] ([a-z]\w*)$", re.M)
+CMOCKA_BAD = re.compile(r"^\[\s+(?:FAILED|ERROR)\s+\] ([a-z]\w*(?: \(\w+\))?)$", re.M)
 CMOCKA_RUN = re.compile(r"^\[\s+RUN\s+\] (\w+)", re.M)
 PYTEST_BAD = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.M)
 COUNTED_BAD = re.compile(r"^.*\bFAILED\b.*$|^.*[1-9]\d* failed$", re.M)
