@@ -4,8 +4,10 @@
  *   fail      is there: the sync fails
  *   hold      is there: the sync waits until it is not, or …
  *   release   … is there: it is taken away, and this one sync goes on
+ *   waiting   is there while one waits
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +31,7 @@ static const char *in_folder(char path[PATH_SIZE], const char *name)
 
 int fdatasync(int fd)
 {
-	char fail[PATH_SIZE], hold[PATH_SIZE], release[PATH_SIZE];
+	char fail[PATH_SIZE], hold[PATH_SIZE], release[PATH_SIZE], waiting[PATH_SIZE];
 	if (!getenv("DISK_TROUBLE") || !is_of_the_log(fd))
 		return (int)syscall(SYS_fdatasync, fd);
 	if (access(in_folder(fail, "fail"), F_OK) == 0) {
@@ -38,7 +40,12 @@ int fdatasync(int fd)
 	}
 	in_folder(hold, "hold");
 	in_folder(release, "release");
-	while (access(hold, F_OK) == 0 && unlink(release) != 0)
+	in_folder(waiting, "waiting");
+	if (access(hold, F_OK) == 0)
+		close(open(waiting, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	while (access(hold, F_OK) == 0 && access(release, F_OK) != 0)
 		usleep(1000);
+	unlink(waiting); /* before release: who sees that taken sees this gone */
+	unlink(release);
 	return (int)syscall(SYS_fdatasync, fd);
 }

@@ -60,23 +60,20 @@ def eventually(look, what):
     raise AssertionError(f"{what} did not come")
 
 
-def wait_for_the_disk(server, count):
-    """Until so many records are in the core and not on the disk."""
+def in_the_core_alone(server, count):
+    """Waits until so many records are in the core and not on the disk."""
     def waiting():
         now = metrics(server)
-        return now["dibs_log_sequence"] - now["dibs_log_durable"]
-    eventually(lambda: waiting() >= count, f"a record number {count} that waits for the disk")
-    return waiting()
+        return now["dibs_log_sequence"] - now["dibs_log_durable"] >= count
+    eventually(waiting, f"record number {count} that waits for the disk")
 
 
-def release_until(trouble, told):
-    """Lets one sync through at a time until there is an answer: a seal may stand before the batch."""
-    for _ in range(3):
-        (trouble / "release").touch()
-        eventually(lambda: not (trouble / "release").exists(), "a sync that waits")
-        with contextlib.suppress(concurrent.futures.TimeoutError):
-            return told.result(WAIT_SECONDS / 3)
-    raise AssertionError("three syncs, and no answer")
+def release(trouble):
+    """Lets the one sync through that waits, and waits for the next one."""
+    eventually((trouble / "waiting").exists, "a sync that waits")
+    (trouble / "release").touch()
+    eventually(lambda: not (trouble / "release").exists(), "the sync that was let through")
+    eventually((trouble / "waiting").exists, "the sync behind it")
 
 
 def snapshots(server):
@@ -104,16 +101,22 @@ def test_a_failed_sync_ends_the_server_and_says_which_failure_it_was(trouble, ma
 def test_a_snapshot_holds_nothing_that_is_not_durable(trouble, make_server):
     server = make_server("--snapshot-records", "1", "--snapshot-interval", "0s")
     drop = server.drop(stock=5)
-    assert server.claim(drop, "first", key="k").status_code == 201
-    with concurrent.futures.ThreadPoolExecutor(2) as crowd, held(trouble):
-        told = crowd.submit(server.claim, drop, "ann", "k")
-        waiting = wait_for_the_disk(server, 1)
-        untold = crowd.submit(server.claim, drop, "bob", "k")
-        wait_for_the_disk(server, waiting + 1)
-        answer = release_until(trouble, told)  # ann's batch is durable, bob's claim is in the core alone
-        durable = sequence_of(answer.json()["id"])
+    server.shop_key()
+    with concurrent.futures.ThreadPoolExecutor(3) as crowd, held(trouble):
+        first = crowd.submit(server.claim, drop, "first", "k")
+        in_the_core_alone(server, 1)
+        while not first.done():
+            release(trouble)  # perhaps the seal of what was before; then its batch
+            concurrent.futures.wait([first], timeout=5)
+        ann = crowd.submit(server.claim, drop, "ann", "k")  # behind the seal of the first, which waits
+        in_the_core_alone(server, 1)
+        release(trouble)  # now it is ann's batch that waits,
+        bob = crowd.submit(server.claim, drop, "bob", "k")
+        in_the_core_alone(server, 2)  # and bob's claim is in the core alone
+        release(trouble)
+        durable = sequence_of(ann.result(WAIT_SECONDS).json()["id"])
         newest = eventually(lambda: [made for made in snapshots(server) if made >= durable], "a snapshot")[-1]
-        assert newest == durable and not untold.done()
-    assert sequence_of(untold.result().json()["id"]) > durable
+        assert newest == durable and not bob.done()
+    assert sequence_of(bob.result().json()["id"]) > durable
     server.stop()
     server.audit()
