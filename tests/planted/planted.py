@@ -325,6 +325,7 @@ def main(words):
     parser.add_argument("--scratch", type=Path, metavar="FOLDER", help="where the copy is kept for the next call")
     options = parser.parse_args(words)
     stages = STAGES[:STAGES.index(options.through) + 1]
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that nothing outlives this
     try:
         wanted = patches([int(word) for word in options.numbers if word != "all"])
         if options.scratch:
