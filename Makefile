@@ -9,6 +9,7 @@
 #   make sim        one simulated world                            SEED=7 TICKS=10000 SIM="--without crashes"
 #   make sim-campaign  as many worlds as there is time for         SECONDS=60 SIM="--first 5000 --jobs 2"
 #   make images     what a disk may hold when the power goes, recovered and checked    SECONDS=60 SEED=1
+#   make planted    plants a bug after the other, and tells which test catches it   PLANTED="3 7" for some of them
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -34,6 +35,7 @@ BENCH ?=
 FUZZ ?=
 TICKS ?= 10000
 SIM ?=
+PLANTED ?=
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -41,7 +43,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted
 
 all: build
 
@@ -82,6 +84,10 @@ sim-campaign: configure
 images: configure
 	@$(call quietly,ninja -C $(BUILD) tests/images/images)
 	@$(BUILD)/tests/images/images --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
+
+planted:
+	@scripts/deps.sh build test
+	@$(PYTHON) tests/planted/planted.py $(PLANTED)
 
 bench: configure
 	@scripts/deps.sh bench

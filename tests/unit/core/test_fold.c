@@ -305,6 +305,26 @@ static void a_full_pool_stops_a_fold_and_is_seen_before(void **state)
 	core_free(play.core);
 }
 
+/* A planted bug that no play saw (055): only claims were looked at, and a fold with one drop too many wrote over the next
+ * pool. */
+static void a_full_pool_of_drops_or_keys_stops_a_fold_too(void **state)
+{
+	struct play play =
+	    play_begin_with((struct core_limits){.drops = 1, .skus = 2, .orders = 2, .lines = 1, .api_keys = 1});
+	struct sku_spec sku = {TEXT("one"), 1, 0};
+	struct command drop = {.kind = COMMAND_DROP_CREATE,
+	                       .create = {.id = TEXT("hat"), .sku_count = 1, .skus = &sku}};
+	struct command key = {.kind = COMMAND_KEY_CREATE, .api_key = {TEXT("k_1"), TEXT("till"), ROLE_SHOP, {5}}};
+	play_create(&play, (struct play_drop){.id = "shoe", .stock = 9});
+	assert_int_equal(play_apply(&play, &drop), FAULT_FULL);
+	assert_non_null(strstr(play.error.text, "drops-max"));
+	assert_int_equal(play_apply(&play, &key), 0);
+	key.api_key.id = TEXT("k_2");
+	assert_int_equal(play_apply(&play, &key), FAULT_FULL);
+	assert_non_null(strstr(play.error.text, "api-keys-max"));
+	core_free(play.core);
+}
+
 static void a_record_applies_once(void **state)
 {
 	struct play play = play_begin();
@@ -324,13 +344,16 @@ static void a_record_applies_once(void **state)
 	core_apply(play.core, ++play.sequence, (struct wall_ms){play.now}, &claim, &play.outcome, &play.error);
 	assert_int_equal(play.outcome.verdict, VERDICT_STALE); /* nobody's */
 	assert_stock(&play, "shoe", 0, 1);
-	uint64_t first = play.incarnation;
+	uint64_t first = play.incarnation, oldest = play.sequence + 1;
 	for (int i = 0; i < INCARNATIONS_MAX; i++)
 		play_hello(&play);
 	claim.incarnation = first;
 	claim.counter = counter + 1000;
 	core_apply(play.core, ++play.sequence, (struct wall_ms){play.now}, &claim, &play.outcome, &play.error);
 	assert_int_equal(play.outcome.verdict, VERDICT_STALE); /* 256 are kept */
+	claim.incarnation = oldest;
+	core_apply(play.core, ++play.sequence, (struct wall_ms){play.now}, &claim, &play.outcome, &play.error);
+	assert_int_equal(play.outcome.verdict, VERDICT_GRANTED); /* not one fewer: planted bug 050 */
 	play_end(&play);
 }
 
@@ -349,6 +372,51 @@ static void a_check_that_differs_stops_the_fold(void **state)
 	assert_int_equal(play_apply(&play, &check), FAULT_DAMAGED);
 	assert_non_null(strstr(play.error.text, "sequence 4096"));
 	core_free(play.core);
+}
+
+/* A planted bug that no play saw (030): only the first of the kept hashes was compared, and the play above knows no
+ * other. */
+static void every_check_is_compared_not_only_the_first(void **state)
+{
+	struct play play = play_begin();
+	uint64_t sequence, hash;
+	while (play.sequence < 3 * CHECK_EVERY)
+		play_tick(&play);
+	core_last_check(play.core, &sequence, &hash);
+	assert_int_equal(sequence, 3 * CHECK_EVERY);
+	struct command check = {.kind = COMMAND_CHECK, .check = {sequence, hash}};
+	assert_int_equal(play_apply(&play, &check), 0);
+	check.check.hash ^= UINT64_C(1) << 63;
+	assert_int_equal(play_apply(&play, &check), FAULT_DAMAGED);
+	core_free(play.core);
+}
+
+/* Two folds of the same records that disagree, by a row that was changed under one of them: the hash must tell. Since
+ * every sound fold agrees with itself, nothing else can show that a verdict or a row is left out of it, as two planted
+ * bugs (032, 033) had it, which no play saw. */
+static void the_rolling_hash_tells_verdicts_and_rows(void **state)
+{
+	struct play a = play_begin(), b = play_begin();
+	play_create(&a, (struct play_drop){.id = "shoe", .stock = 9});
+	play_create(&b, (struct play_drop){.id = "shoe", .stock = 9});
+	b.core->drops[0].closed = 1;
+	assert_int_equal(play_claim(&a, "shoe", "ann", ""), VERDICT_NOT_OPEN);
+	assert_int_equal(play_claim(&b, "shoe", "ann", ""), VERDICT_CLOSED); /* nothing changes but the verdict */
+	assert_int_not_equal(core_hash(a.core), core_hash(b.core));
+	core_free(b.core);
+
+	b = play_begin();
+	play_create(&b, (struct play_drop){.id = "shoe", .stock = 9});
+	play_claim(&b, "shoe", "ann", "");
+	play_on_drop(&a, COMMAND_DROP_OPEN, "shoe");
+	play_on_drop(&b, COMMAND_DROP_OPEN, "shoe");
+	assert_int_equal(core_hash(a.core), core_hash(b.core));
+	b.core->skus[0].sold = 1;
+	assert_int_equal(play_claim(&a, "shoe", "bob", ""), VERDICT_GRANTED);
+	assert_int_equal(play_claim(&b, "shoe", "bob", ""), VERDICT_GRANTED); /* the same verdict, another row */
+	assert_int_not_equal(core_hash(a.core), core_hash(b.core));
+	core_free(b.core);
+	play_end(&a);
 }
 
 static void a_log_has_one_order_and_its_time_never_goes_back(void **state)
@@ -433,8 +501,11 @@ int main(void)
 	    cmocka_unit_test(a_snapshot_of_a_newer_format_is_refused),
 	    cmocka_unit_test(a_snapshot_of_newer_rules_is_not_loaded),
 	    cmocka_unit_test(a_full_pool_stops_a_fold_and_is_seen_before),
+	    cmocka_unit_test(a_full_pool_of_drops_or_keys_stops_a_fold_too),
 	    cmocka_unit_test(a_record_applies_once),
 	    cmocka_unit_test(a_check_that_differs_stops_the_fold),
+	    cmocka_unit_test(every_check_is_compared_not_only_the_first),
+	    cmocka_unit_test(the_rolling_hash_tells_verdicts_and_rows),
 	    cmocka_unit_test(a_log_has_one_order_and_its_time_never_goes_back),
 	    cmocka_unit_test(a_rule_set_unknown_to_the_program_stops_it),
 	    cmocka_unit_test(api_keys_come_and_go),

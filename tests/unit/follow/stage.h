@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "follow/snapshots.h"
 #include "log/journal.h"
 #include "log/snapshot_file.h"
 

@@ -203,6 +203,51 @@ static void eligibility_is_asked_only_of_who_would_win(void **state)
 	play_close(play);
 }
 
+/* A planted bug that no play saw (064): an ask that had waited, was sent to the check and came back kept its mark of having a
+ * place, and gave back a place that it had not taken: the count went below zero, and everybody was "overloaded". */
+static void who_comes_back_from_the_check_gives_back_one_place(void **state)
+{
+	struct play *play = play_prepare();
+	play->options.eligibility = true;
+	play_begin(play);
+	play_round(play);
+	play_drop(play, "shoes", 2, 0, 600);
+	play_restart(play);
+	struct ask *anna = play_claim(play, "shoes", "anna", NULL, 1);
+	play->hold_echoes = true;
+	play_step(play);
+	assert_int_equal(ledger_waiting(play->ledger), 1); /* for HELLO */
+	play->hold_echoes = false;
+	play_round(play);
+	assert_int_equal(anna->answer.verdict, VERDICT_CHECK_FIRST);
+	assert_int_equal(ledger_waiting(play->ledger), 0);
+	anna->not_eligible = true; /* takes no place this time */
+	play_again(play, anna);
+	play_round(play);
+	assert_int_equal(anna->answer.verdict, VERDICT_NOT_ELIGIBLE);
+	assert_int_equal(ledger_waiting(play->ledger), 0);
+	play_close(play);
+}
+
+/* A planted bug that no play saw (018): a ledger that starts did not know which drops orders have left, and granted their
+ * keys anew. */
+static void after_a_restart_the_store_is_still_asked(void **state)
+{
+	struct play *play = play_open();
+	play_drop(play, "shoes", 10, 0, 1);
+	struct ask *anna = play_claim(play, "shoes", "anna", "k", 1);
+	play_round(play);
+	assert_int_equal(anna->answer.verdict, VERDICT_GRANTED);
+	play->now.ms += 62000; /* expired after 1 s, left a minute later */
+	play_round(play);
+	play_restart(play);
+	play_round(play);
+	struct ask *again = play_claim(play, "shoes", "anna", "k", 1);
+	play_round(play);
+	assert_int_equal(again->answer.verdict, VERDICT_ASK_STORE);
+	play_close(play);
+}
+
 static void a_key_may_belong_to_an_order_that_has_left(void **state)
 {
 	struct play *play = play_open();
@@ -348,6 +393,8 @@ int main(void)
 	    cmocka_unit_test(room_that_is_missing_refuses_before_the_log),
 	    cmocka_unit_test(a_full_pool_is_overloaded_and_named),
 	    cmocka_unit_test(eligibility_is_asked_only_of_who_would_win),
+	    cmocka_unit_test(who_comes_back_from_the_check_gives_back_one_place),
+	    cmocka_unit_test(after_a_restart_the_store_is_still_asked),
 	    cmocka_unit_test(a_key_may_belong_to_an_order_that_has_left),
 	    cmocka_unit_test(a_crowd_with_new_keys_is_answered_without_the_store),
 	    cmocka_unit_test(the_store_is_asked_again_only_for_what_was_granted_meanwhile),

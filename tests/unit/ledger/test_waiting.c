@@ -252,6 +252,27 @@ static void at_a_stop_who_waits_for_units_is_overloaded(void **state)
 	play_close(play);
 }
 
+/* A planted bug that no play saw (026): a step considered what was new before what had to wait. Here a unit comes free in
+ * the very step in which somebody new asks for it. */
+static void who_waits_comes_before_who_is_new(void **state)
+{
+	struct play *play = play_open();
+	play_drop(play, "shoes", 2, 1, 600);
+	play->hold_echoes = true;
+	play_claim(play, "shoes", "anna", "k1", 1);
+	struct ask *again = play_claim(play, "shoes", "anna", "k2", 1); /* its unit will come free: the limit is one */
+	struct ask *waiting = play_claim(play, "shoes", "bert", NULL, 1);
+	play_step(play);
+	assert_int_equal(play->appended, 2);
+	play->hold_echoes = false;
+	struct ask *new = play_claim(play, "shoes", "carl", NULL, 1);
+	play_round(play);
+	assert_int_equal(again->answer.verdict, VERDICT_LIMIT_REACHED);
+	assert_int_equal(waiting->answer.verdict, VERDICT_GRANTED);
+	assert_int_equal(new->answer.verdict, VERDICT_ALL_HELD);
+	play_close(play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +285,7 @@ int main(void)
 	    cmocka_unit_test(who_waits_hears_of_a_pause_and_of_the_end),
 	    cmocka_unit_test(units_that_come_back_after_a_pause_or_the_end_are_not_granted),
 	    cmocka_unit_test(at_a_stop_who_waits_for_units_is_overloaded),
+	    cmocka_unit_test(who_waits_comes_before_who_is_new),
 	};
 	digest_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
