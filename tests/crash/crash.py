@@ -50,7 +50,6 @@ AIMS = {
     "archive": (["rename", "sync_all"], ["archive", "folder"], ["none"], 3),
     "read model": (DISK_CALLS, ["store"], ["none"], 40),
 }
-AIM_WEIGHTS = [3, 3, 3, 3, 1, 1, 1]
 
 
 class Tally:
@@ -89,10 +88,16 @@ async def crowd_until(server, crowd, seconds):
     await crowd.run(lambda: end - time.monotonic() if server.process.poll() is None else 0)
 
 
+def target(dice, tally):
+    """Mostly where the fewest kills fell so far, so that a short campaign meets every place too."""
+    rarest = min((place for place in MUST_BE_MET if place in AIMS), key=lambda place: tally.places[place])
+    return rarest if dice.random() < 0.6 else dice.choice(list(AIMS))
+
+
 async def kill_in_a_place(server, crowd, dice, tally):
     """The crowd asks until the server comes to where it is killed."""
     tally.aimed += 1
-    aim(server.page, dice, *AIMS[dice.choices(list(AIMS), AIM_WEIGHTS)[0]])
+    aim(server.page, dice, *AIMS[target(dice, tally)])
     await crowd_until(server, crowd, AIM_SECONDS)
     tally.missed += server.page.fired() == 0
     server.kill9()
@@ -149,7 +154,7 @@ async def one_kill(server, crowd, check, dice, tally):
     await way(server, crowd, dice, tally)
     server.page.disarm()
     tally.note(server.page)
-    while dice.random() < 0.2:
+    while dice.random() < (0.2 if tally.places["recovery"] * 8 > tally.kills else 0.5):
         await kill_while_starting(server, dice, tally)
     server.launch()
     await server.ready()

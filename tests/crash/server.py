@@ -27,6 +27,7 @@ class Server:
 
     def __init__(self, data, page=None, errors=None):
         self.data, self.page, self.process, self.port, self.starts = data, page, None, None, 0
+        self.key = None
         self.errors = errors or data.parent / "stderr"
 
     def launch(self):
@@ -113,4 +114,6 @@ class Server:
         require(done.returncode == 1, f"a second process on the directory ended with {done.returncode}: {done.stderr}")
 
     def credential(self):
-        return (self.data / "admin.key").read_text().strip()
+        """Read once: the disk may be gone later on."""
+        self.key = self.key or (self.data / "admin.key").read_text().strip()
+        return self.key
