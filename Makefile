@@ -6,6 +6,9 @@
 #   make build      build/src/cli/dibs, and the unit tests
 #   make demo       a sale from start to end, watched and audited      DEMO="--buyers 2000 --stock 10"
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
+#   make crash      kill -9 under load, many times over               KILLS=2000 SEED=1 CRASH="--dir /dev/shm"
+#   make disks      file systems shut down, syncs that fail, no room  SHUTDOWNS=200 SYNCS=100 FULL=20 SEED=1
+#   make faults     calls that fail, memory that runs out             FAULTS="--disk 300 --each 200" SEED=1
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -24,6 +27,13 @@ MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
 BENCH ?=
+KILLS ?= 2000
+SHUTDOWNS ?= 200
+SYNCS ?= 100
+FULL ?= 20
+SEED ?= 1
+CRASH ?=
+FAULTS ?= --disk 300 --each 200
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -31,7 +41,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fmt lint san install clean configure
+.PHONY: all deps build demo test crash disks faults bench fmt lint san install clean configure
 
 all: build
 
@@ -55,6 +65,17 @@ demo: configure
 test:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py $(TEST)
+
+# The long campaigns of what `make test` runs a slice of.
+crash: build
+	@$(PYTHON) tests/crash/crash.py --kills $(KILLS) --seed $(SEED) $(CRASH)
+
+disks: build
+	@scripts/deps.sh test
+	@$(PYTHON) tests/crash/disks.py --shutdowns $(SHUTDOWNS) --syncs $(SYNCS) --full $(FULL) --seed $(SEED)
+
+faults: build
+	@$(PYTHON) tests/crash/faults.py --seed $(SEED) $(FAULTS)
 
 san:
 	@scripts/deps.sh build test
