@@ -202,6 +202,7 @@ async def one_want(play, kind, nth, times, result):
         play.server.end()
         raise Violation(f"it neither serves nor ends: {play.server.stderr()}") from None
     line = play.last_line()
+    result.fired += play.page.fired() > 0
     if status == ABORTED and kind in LIBUV_ABORTS and "bug:" not in line:
         result.aborted[kind] += 1
         return await play.look()
@@ -216,6 +217,7 @@ async def how_many(play, calls):
     play.page.arm("count", calls)
     status = await serve_in_want(play)
     require(status == 0, f"without a fault it ended with {status}: {play.server.stderr()}")
+    require(play.page.matched(), "no such call was seen: the library is not at work")
     return play.page.matched()
 
 
@@ -232,7 +234,7 @@ def chosen(options, dice, count):
 class Result:
     def __init__(self):
         self.passed, self.failed, self.why = 0, 0, collections.Counter()
-        self.aborted = collections.Counter()
+        self.aborted, self.fired = collections.Counter(), 0
 
     async def of(self, name, doing, play):
         try:
@@ -271,13 +273,13 @@ async def wants(folder, options, result):
         (folder / kind).mkdir()
         play, trial = Play(folder / kind, dice), Play(folder, dice)
         shutil.rmtree(folder / "data", ignore_errors=True)
-        count = await how_many(trial, calls)
+        count, result.fired = await how_many(trial, calls), 0
         numbers = chosen(options, dice, count)
         for nth in numbers:
             for times in (1, 0):
                 await result.of(f"{kind}: call {nth}, {'once' if times else 'for ever'}",
                                 one_want(play, kind, nth, times, result), play)
-        print(f"{kind}: {count} calls in a run, {2 * len(numbers)} faults, {len(play.crowd.book.orders)} orders, "
+        print(f"{kind}: {count} calls in a run, {2 * len(numbers)} faults, {result.fired} of them befell it, {len(play.crowd.book.orders)} orders, "
               f"{play.crowd.book.checks} looked at again, {time.monotonic() - begun:.0f} s", flush=True)
 
 

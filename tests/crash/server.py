@@ -28,6 +28,7 @@ class Server:
     def __init__(self, data, page=None, errors=None):
         self.data, self.page, self.process, self.port, self.starts = data, page, None, None, 0
         self.key = None
+        require(not page or os.path.exists(FAULTS), f"{FAULTS} is not there: build it, or name it in DIBS_FAULTS_LIB")
         self.errors = errors or data.parent / "stderr"
 
     def launch(self):
