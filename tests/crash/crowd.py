@@ -6,10 +6,10 @@ import time
 from book import Violation, require
 from client import Connection, Gone
 
-PATIENCE_SECONDS = 20.0  # a reading that is told "not now" is asked again for so long
+PATIENCE_SECONDS = 60.0  # a reading that is told "not now" is asked again for so long
 BUYERS = 400
 REFUSALS = {"sold_out", "all_held", "limit_reached", "too_many_orders"}
-NOT_NOW = {"overloaded", "log_unavailable", "unknown_outcome"}
+NOT_NOW = {"overloaded", "log_unavailable", "unknown_outcome", ""}
 
 
 def drop_spec(dice, number):

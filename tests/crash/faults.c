@@ -21,6 +21,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -87,6 +88,23 @@ int faults_real_thread(pthread_t *ret, const pthread_attr_t *attributes, void *(
 	return create(ret, attributes, main, context);
 }
 
+/* Whose fault a crash is: the names of the calls that led there, without any memory. */
+static void on_crash(int number)
+{
+	void *calls[32];
+	backtrace_symbols_fd(calls, backtrace(calls, 32), STDERR_FILENO);
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+static void watch_crashes(void)
+{
+	void *calls[1];
+	backtrace(calls, 1); /* the first one takes memory */
+	signal(SIGSEGV, on_crash);
+	signal(SIGABRT, on_crash);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	pthread_t shooter;
@@ -99,6 +117,7 @@ __attribute__((constructor)) static void begin(void)
 	syscall(SYS_close, fd);
 	if (mapped == MAP_FAILED || ((struct page *)mapped)->version != PAGE_VERSION)
 		return;
+	watch_crashes();
 	sem_init(&shoot, 0, 0);
 	page = mapped;
 	sigfillset(&all); /* the server's signals are not for the one thread that is older than its masks */
