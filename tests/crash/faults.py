@@ -290,7 +290,9 @@ async def wants(folder, options, result):
         shutil.rmtree(folder / "data", ignore_errors=True)
         count, result.fired = await how_many(trial, calls), 0
         numbers = chosen(options, dice, count)
-        for nth in numbers:
+        for at, nth in enumerate(numbers):
+            if at % 50 == 49:
+                print(f"{kind}: {2 * at} faults, {time.monotonic() - begun:.0f} s", flush=True)
             for times in (1, 0):
                 await result.of(f"{kind}: call {nth}, {'once' if times else 'for ever'}",
                                 one_want(play, kind, nth, times, result), play)
