@@ -10,6 +10,9 @@
 #   make sim-campaign  as many worlds as there is time for         SECONDS=60 SIM="--first 5000 --jobs 2"
 #   make images     what a disk may hold when the power goes, recovered and checked    SECONDS=60 SEED=1
 #   make planted    plants a bug after the other, and tells which test catches it   PLANTED="3 7" for some of them
+#   make crash      kill -9 under load, many times over               KILLS=2000 SEED=1 CRASH="--dir /dev/shm"
+#   make disks      file systems shut down, syncs that fail, no room  SHUTDOWNS=200 SYNCS=100 FULL=20 SEED=1
+#   make faults     calls that fail, memory that runs out             FAULTS="--disk 300 --each 200" SEED=1
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -36,6 +39,12 @@ FUZZ ?=
 TICKS ?= 10000
 SIM ?=
 PLANTED ?=
+KILLS ?= 2000
+SHUTDOWNS ?= 200
+SYNCS ?= 100
+FULL ?= 20
+CRASH ?=
+FAULTS ?= --disk 300 --each 200
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -43,7 +52,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults
 
 all: build
 
@@ -67,6 +76,17 @@ demo: configure
 test:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py $(TEST)
+
+# The long campaigns of what `make test` runs a slice of.
+crash: build
+	@$(PYTHON) tests/crash/crash.py --kills $(KILLS) --seed $(SEED) $(CRASH)
+
+disks: build
+	@scripts/deps.sh test
+	@$(PYTHON) tests/crash/disks.py --shutdowns $(SHUTDOWNS) --syncs $(SYNCS) --full $(FULL) --seed $(SEED)
+
+faults: build
+	@$(PYTHON) tests/crash/faults.py --seed $(SEED) $(FAULTS)
 
 san:
 	@scripts/deps.sh build test

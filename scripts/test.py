@@ -41,8 +41,10 @@ SAN_ENV = {
 
 
 class Outcome:
-    def __init__(self, passed=0, failed=0, why=""):
-        self.passed, self.failed, self.why = passed, failed, why
+    """skipped: how many cannot be run on this machine, which why then says; they are no success."""
+
+    def __init__(self, passed=0, failed=0, why="", skipped=0):
+        self.passed, self.failed, self.why, self.skipped = passed, failed, why, skipped
 
 
 def run(stage, command, minutes, env=None, append=False):
@@ -75,7 +77,7 @@ def judged(outcome, status):
         return Outcome(outcome.passed, outcome.failed + 1, "stopped: it took too long")
     if status != 0 and outcome.failed == 0:
         return Outcome(outcome.passed, 1, f"the runner ended with {status}")
-    if outcome.passed + outcome.failed == 0:
+    if outcome.passed + outcome.failed + outcome.skipped == 0:
         return Outcome(0, 1, "the runner ran no test")
     return outcome
 
@@ -165,15 +167,18 @@ def in_parallel():
 # ---- programs that count for themselves ----
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
+SKIPPED = re.compile(r"^(\d+) skipped: (.*)$", re.M)
 
 
 def counting_program(stage, command, minutes, env=None):
     status = run(stage, command, minutes, env)
-    found = SUMMARY.findall((LOGS / f"{stage}.log").read_text(errors="replace"))
+    said = (LOGS / f"{stage}.log").read_text(errors="replace")
+    found, skipped = SUMMARY.findall(said), SKIPPED.findall(said)
     if not found:
         return judged(Outcome(), status or 1)
     passed, failed = found[-1]
-    return judged(Outcome(int(passed), int(failed)), status)
+    return judged(Outcome(int(passed), int(failed), "; ".join(why for _, why in skipped),
+                          sum(int(count) for count, _ in skipped)), status)
 
 
 # ---- the stages ----
@@ -199,7 +204,7 @@ def stage_story(stage):
 
 
 def stage_crash(stage):
-    return counting_program(stage, [sys.executable, "tests/crash/crash.py", "--kills", "200", "--seed", "1"], 8,
+    return counting_program(stage, [sys.executable, "tests/crash/crash.py", "--kills", "150", "--seed", "1"], 12,
                             {"DIBS_BIN": str(BUILD / BINARY)})
 
 
@@ -211,6 +216,14 @@ def stage_sim(stage):
 def stage_images(stage):
     """A slice of it: other seeds and more time with `make images SECONDS=… SEED=…`."""
     return counting_program(stage, [BUILD / "tests/images/images", "--seconds", "20", "--seed", "1"], 3)
+
+
+def stage_disks(stage):
+    return counting_program(stage, [sys.executable, "tests/crash/disks.py"], 8, {"DIBS_BIN": str(BUILD / BINARY)})
+
+
+def stage_faults(stage):
+    return counting_program(stage, [sys.executable, "tests/crash/faults.py"], 12, {"DIBS_BIN": str(BUILD / BINARY)})
 
 
 def stage_asan_build(stage):
@@ -244,13 +257,15 @@ STAGES = {
     "crash": stage_crash,
     "sim": stage_sim,
     "images": stage_images,
+    "disks": stage_disks,
+    "faults": stage_faults,
     "build-asan": stage_asan_build,
     "unit-asan": stage_asan_unit,
     "story-asan": stage_asan_story,
     "build-tsan": stage_tsan_build,
     "unit-tsan": stage_tsan_unit,
 }
-NEEDS = {**dict.fromkeys(["house", "unit", "story", "crash", "lint", "sim", "images"], "build"),
+NEEDS = {**dict.fromkeys(["house", "unit", "story", "crash", "lint", "sim", "images", "disks", "faults"], "build"),
          "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
 
 
@@ -262,11 +277,12 @@ def with_needs(names):
 
 def tell(stage, outcome, seconds):
     counts = f"{outcome.passed} passed" + (f", {outcome.failed} FAILED" if outcome.failed else "")
+    counts += f", {outcome.skipped} skipped" if outcome.skipped else ""
     print(f"{stage:<11} {counts:<26} {seconds:6.1f} s", flush=True)
+    if outcome.why and (outcome.failed or outcome.skipped):
+        print(f"            {outcome.why}", flush=True)
     if not outcome.failed:
         return
-    if outcome.why:
-        print(f"            {outcome.why}")
     log = LOGS / f"{stage}.log"
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     lines = [line for line in lines if not UNEVENTFUL.search(line)]

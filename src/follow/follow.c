@@ -344,6 +344,14 @@ static int gather(struct follower *self, struct error *error)
 	return records;
 }
 
+/* Behind the older snapshot nothing is needed but what the store alone has: its rows of it have to be durable. */
+static int archive(struct follower *self, struct error *error)
+{
+	struct store *store = self->options.store;
+	int rc = store->ops->sync(store, error);
+	return rc < 0 ? rc : follow_archive(self->options.disk, self->options.log, error);
+}
+
 static void save_snapshot(struct follower *self)
 {
 	const struct core *core = projector_core(self->projector);
@@ -358,7 +366,7 @@ static void save_snapshot(struct follower *self)
 	atomic_store(&self->last_snapshot, core_sequence(core));
 	atomic_store(&self->last_snapshot_ns, self->last_snapshot_at.ns - begin.ns);
 	atomic_fetch_add(&self->snapshots, 1);
-	rc = self->options.archive ? follow_archive(self->options.disk, self->options.log, &error) : 0;
+	rc = self->options.archive ? archive(self, &error) : 0;
 	if (rc < 0)
 		log_line(LOG_ERROR, "archive_failed", LOG_TEXT("reason", error.text));
 }

@@ -115,4 +115,7 @@ void listener_start(struct net_loop *loop);
 void listener_tick(struct net_loop *loop);
 void listener_stop(struct net_loop *loop); /* takes who waits already, then closes */
 
+/* Makes the threads of net_work(), once a process. FAULT_MEMORY: the system gives none. */
+int work_start(struct error *error);
+
 #endif

@@ -105,11 +105,14 @@ static void net_free(struct net *net)
 int net_open(const struct net_options *options, struct net **ret, struct error *error)
 {
 	must(options->loops > 0 && options->handle && options->limits.pipeline > 0);
+	int code = work_start(error);
+	if (code)
+		return code;
 	struct net *net = calloc(1, sizeof *net);
 	if (!net)
 		return error_set(error, FAULT_MEMORY, "no memory for the server");
 	net->options = *options;
-	int code = net_init(net, error);
+	code = net_init(net, error);
 	if (code) {
 		net_free(net);
 		return code;

@@ -1,7 +1,9 @@
 #include "store/sqlite.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <string.h>
 
 #include "base/must.h"
 
@@ -29,11 +31,30 @@ static int fault_code(int rc)
 	}
 }
 
+static bool is_unread(sqlite3_file *file)
+{
+	int number = 0;
+	return file && file->pMethods && file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number) == 0 &&
+	       number == EIO;
+}
+
+/* SQLite calls a database malformed when the disk did not let it be read. That is no reason to throw it away. */
+static bool could_not_read(struct sqlite3 *db)
+{
+	sqlite3_file *main = NULL, *wal = NULL;
+	sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &main);
+	sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	return is_unread(main) || is_unread(wal);
+}
+
 static int fault(struct sqlite3 *db, const char *what, struct error *error)
 {
 	int rc = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
-	return error_set(error, fault_code(rc), "store: %s: %s (SQLite %d)", what,
-	                 db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), rc);
+	int code = fault_code(rc);
+	if (code == FAULT_DAMAGED && db && could_not_read(db))
+		return error_set(error, FAULT_IO, "store: %s: it cannot be read: %s", what, strerror(EIO));
+	return error_set(error, code, "store: %s: %s (SQLite %d)", what, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc),
+	                 rc);
 }
 
 /* ---- connections ---- */

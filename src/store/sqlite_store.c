@@ -4,7 +4,8 @@
  *   readers (any thread)              a pool of connections, one taken for each question
  *
  * synchronous = NORMAL: a commit is not synced, so a loss of power may cost the last transactions, which the projector
- * folds again, for the position is lost with them. It may not be OFF: pages would then reach the disk in any order, and
+ * folds again, for the position is lost with them; before the log's beginning goes, they are made durable (sync). It may
+ * not be OFF: pages would then reach the disk in any order, and
  * a store that is broken without a sign would answer for keys whose order has left the core (P4).
  *
  * Buyers come at random, so their index would spread every transaction over all of its pages, row by row. Its rows
@@ -265,6 +266,7 @@ static const struct store_ops sqlite_ops = {
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .rest = sqlite_rest,
+    .sync = sqlite_sync,
     .renew = renew,
     .position = sqlite_position,
     .mark = sqlite_mark,

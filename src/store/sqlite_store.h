@@ -65,6 +65,7 @@ int sqlite_add_second(struct store *store, const struct store_second *second, st
 int sqlite_put_mark(struct store *store, enum store_mark mark, uint64_t value, struct error *error);
 int sqlite_commit(struct store *store, uint64_t position, struct wall_ms as_of, struct error *error);
 int sqlite_rest(struct store *store, struct error *error);
+int sqlite_sync(struct store *store, struct error *error);
 void sqlite_rollback(struct store *store);
 
 int sqlite_position(struct store *store, uint64_t *ret, struct wall_ms *ret_as_of, struct error *error);

@@ -244,6 +244,25 @@ int sqlite_rest(struct store *store, struct error *error)
 	return self->closed ? 0 : sqlite_run(self->db, "PRAGMA wal_checkpoint(PASSIVE)", "checkpoint", error);
 }
 
+/* One commit that is synced takes with it all that stands before it in the WAL. It has to change a page for that. */
+int sqlite_sync(struct store *store, struct error *error)
+{
+	static const char commit[] = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE;"
+				     "INSERT INTO marks VALUES ('synced', 1)"
+				     " ON CONFLICT (name) DO UPDATE SET value = value + 1; COMMIT";
+	struct sqlite_store *self = sqlite_of(store);
+	must(!self->writing);
+	if (self->memory)
+		return 0;
+	if (self->closed)
+		return error_set(error, FAULT_IO, "store: it was thrown away and could not be made anew");
+	int rc = sqlite_run(self->db, commit, "sync", error);
+	if (rc < 0 && sqlite_in_transaction(self->db))
+		sqlite_run(self->db, "ROLLBACK", "rollback", NULL);
+	int back = sqlite_run(self->db, "PRAGMA synchronous = NORMAL", "commits are not synced", rc < 0 ? NULL : error);
+	return rc < 0 ? rc : back;
+}
+
 void sqlite_rollback(struct store *store)
 {
 	struct sqlite_store *self = sqlite_of(store);

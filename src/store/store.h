@@ -98,6 +98,8 @@ struct store_ops {
 	void (*rollback)(struct store *store);
 	/* Nothing was written for a while: the time for what is put off in a crowd. */
 	int (*rest)(struct store *store, struct error *error);
+	/* What was committed is durable from here on. A commit alone may be lost with the power, the last ones at that. */
+	int (*sync)(struct store *store, struct error *error);
 	/* Outside of a transaction: throws all away, so that the position is 0; waits for the readers. keep: a broken
 	 * store stays aside under the name "….damaged" (the newest one does). After a fault: call it again. */
 	int (*renew)(struct store *store, bool keep, struct error *error);

@@ -18,8 +18,8 @@ class Answer:
 
     @property
     def code(self):
-        """The problem's code, or "" for a 2xx."""
-        return self.json.get("code", "") if self.status >= 300 else ""
+        """The problem's code, or "" for a 2xx; and for a 503 of a server that has no memory even for its reason."""
+        return self.json.get("code", "") if self.status >= 300 and (self.body or self.status != 503) else ""
 
 
 class Connection:

@@ -77,6 +77,14 @@ class Counting(unittest.TestCase):
         self.assertEqual(counts(runner.judged(runner.Outcome(5, 0), None)), (5, 1))
         self.assertEqual(counts(runner.judged(runner.Outcome(0, 0), 0)), (0, 1))
 
+    def test_what_cannot_be_run_here_is_no_success_and_no_failure(self):
+        said = "import sys; print('7 skipped: cannot here: no loop device'); print('0 passed, 0 failed')"
+        outcome = runner.counting_program("skipping", [sys.executable, "-c", said], 1)
+        self.assertEqual((outcome.passed, outcome.failed, outcome.skipped), (0, 0, 7))
+        self.assertEqual(outcome.why, "cannot here: no loop device")
+        silent = runner.counting_program("skipping", [sys.executable, "-c", "print('0 passed, 0 failed')"], 1)
+        self.assertEqual(counts(silent), (0, 1))
+
     def test_junit_of_pytest(self):
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as report:
             report.write('<testsuites><testsuite tests="10" failures="1" errors="2" skipped="3"/></testsuites>')

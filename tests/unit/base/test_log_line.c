@@ -8,10 +8,23 @@
 
 #include "base/log_line.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The system's own, unless there is to be no memory: this program's symbols come first. */
+static bool no_memory;
+void *realloc(void *memory, size_t size)
+{
+	static void *(*real)(void *, size_t);
+	if (!real)
+		real = (void *(*)(void *, size_t))(uintptr_t)dlsym(RTLD_NEXT, "realloc");
+	return no_memory ? NULL : real(memory, size);
+}
 
 static char said[4096];
 static int ends[2], real_stderr;
@@ -100,13 +113,32 @@ static void below_the_level_is_silence(void **state)
 	json_decref(the_only_line());
 }
 
+/* A server that ended because it had no memory had none for the line that says so either: it ended without a word. */
+static void without_memory_it_says_what_it_can(void **state)
+{
+	char longest[800];
+	memset(longest, 'x', sizeof longest);
+	longest[sizeof longest - 1] = '\0';
+	listen_to_stderr();
+	no_memory = true;
+	log_line(LOG_ERROR, "failed", LOG_TEXT("fault", "no \"memory\"\n"), LOG_NUMBER("exit_status", 1),
+	         LOG_TEXT("long", longest), LOG_TEXT("too_much", longest), LOG_TEXT("and_more", longest));
+	no_memory = false;
+	end_listening();
+	json_t *line = the_only_line();
+	assert_string_equal(text_at(line, "event"), "failed");
+	assert_string_equal(text_at(line, "fault"), "no 'memory''");
+	assert_int_equal(json_integer_value(json_object_get(line, "exit_status")), 1);
+	assert_int_equal(strlen(text_at(line, "long")), 400);
+	json_decref(line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_line_is_an_object_with_its_fields),
-	    cmocka_unit_test(nothing_breaks_out_of_its_string),
-	    cmocka_unit_test(what_is_not_utf8_is_named_so),
-	    cmocka_unit_test(below_the_level_is_silence),
+	    cmocka_unit_test(a_line_is_an_object_with_its_fields), cmocka_unit_test(nothing_breaks_out_of_its_string),
+	    cmocka_unit_test(what_is_not_utf8_is_named_so),        cmocka_unit_test(below_the_level_is_silence),
+	    cmocka_unit_test(without_memory_it_says_what_it_can),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

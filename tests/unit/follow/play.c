@@ -204,6 +204,20 @@ static void faulty_rollback(struct store *store)
 	faulty(store)->inner->ops->rollback(faulty(store)->inner);
 }
 
+static int faulty_rest(struct store *store, struct error *error)
+{
+	return faulty(store)->inner->ops->rest(faulty(store)->inner, error);
+}
+
+/* A fault of its own, so that it does not come into the counting of rows. */
+static int faulty_sync(struct store *store, struct error *error)
+{
+	struct faulty_store *self = faulty(store);
+	self->syncs++;
+	return self->sync_fails ? error_set(error, FAULT_IO, "the test's sync fails")
+	                        : self->inner->ops->sync(self->inner, error);
+}
+
 static int faulty_renew(struct store *store, bool keep, struct error *error)
 {
 	PASS(renew(inner, keep, error));
@@ -230,6 +244,8 @@ static const struct store_ops faulty_ops = {
     .put_mark = faulty_put_mark,
     .commit = faulty_commit,
     .rollback = faulty_rollback,
+    .rest = faulty_rest,
+    .sync = faulty_sync,
     .renew = faulty_renew,
     .position = faulty_position,
     .mark = faulty_mark,

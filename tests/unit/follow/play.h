@@ -45,6 +45,8 @@ struct faulty_store {
 	uint32_t fail_in; /* the n-th writing call from now fails with `fault`; 0: none does */
 	int fault;
 	bool for_good; /* and all after it */
+	uint32_t syncs;
+	bool sync_fails;
 };
 struct faulty_store faulty_store_open(struct store *inner);
 

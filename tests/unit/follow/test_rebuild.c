@@ -238,6 +238,39 @@ static void what_the_older_snapshot_needs_is_not_archived(void **state)
 	stage_close(&stage);
 }
 
+/* ext4 was shut down under load: the store came back without its last commits, as it may, but the segments to fold them
+ * again from had been archived. It was made anew from a snapshot, and acknowledged orders had lost their buyers. */
+static void nothing_is_archived_that_the_store_may_lose(void **state)
+{
+	struct disk *disk = disk_memory_new();
+	struct stage stage = stage_of(small_journal(disk), disk);
+	struct faulty_store store = faulty_store_open(memory_store());
+	struct follower_options options = options_for(&stage, &store.store);
+	struct log_cursor *cursor;
+	struct error error;
+	options.archive = store.sync_fails = true;
+	listen_begin();
+	for (int i = 0; i < 12; i++) {
+		shop_trade(&stage.shop, 150, 20 + (uint64_t)i);
+		wait_durable(&stage);
+		follow_all(&stage, &options, true);
+	}
+	char *said = listen_end();
+	assert_non_null(strstr(said, "archive_failed"));
+	free(said);
+	assert_int_equal(log_cursor_open(stage.log, 1, &cursor, &error), 0);
+	log_cursor_close(stage.log, cursor);
+
+	store.sync_fails = false;
+	shop_trade(&stage.shop, 150, 40);
+	wait_durable(&stage);
+	follow_all(&stage, &options, true);
+	assert_true(store.syncs > 12);
+	assert_int_equal(log_cursor_open(stage.log, 1, &cursor, &error), FAULT_NOT_FOUND);
+	store.inner->ops->close(store.inner);
+	stage_close(&stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest plays[] = {
@@ -247,6 +280,7 @@ int main(void)
 	    cmocka_unit_test(an_archive_with_a_gap_is_said_and_the_history_cut),
 	    cmocka_unit_test(a_cut_history_is_said_and_marked),
 	    cmocka_unit_test(what_the_older_snapshot_needs_is_not_archived),
+	    cmocka_unit_test(nothing_is_archived_that_the_store_may_lose),
 	};
 	return cmocka_run_group_tests(plays, NULL, NULL);
 }

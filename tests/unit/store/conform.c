@@ -406,6 +406,22 @@ static void a_renewed_store_is_empty_and_goes_on(void **state)
 	store->ops->close(store);
 }
 
+static void what_is_synced_goes_on(void **state)
+{
+	struct store *store = open_with_five_orders(fresh(state));
+	struct error error;
+	uint64_t before = position_of(store);
+	must_do(store->ops->sync(store, &error), &error);
+	must_do(store->ops->sync(store, &error), &error);
+	assert_int_equal(position_of(store), before);
+	begin(store);
+	put_order(store, before + 1, 0, "ann", "a1");
+	commit(store, before + 1);
+	must_do(store->ops->sync(store, &error), &error);
+	assert_int_equal(position_of(store), before + 1);
+	store->ops->close(store);
+}
+
 int conform_run(const char *adapter, conform_open_fn *open_empty)
 {
 	static conform_open_fn *opener;
@@ -426,6 +442,7 @@ int conform_run(const char *adapter, conform_open_fn *open_empty)
 	    PLAY(seconds_add_up),
 	    PLAY(refunds_stand_beside_their_order),
 	    PLAY(the_first_payment_is_the_orders_and_another_is_a_refund),
+	    PLAY(what_is_synced_goes_on),
 	    PLAY(a_renewed_store_is_empty_and_goes_on),
 	};
 	return cmocka_run_group_tests_name(adapter, plays, NULL, NULL);
