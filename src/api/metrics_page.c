@@ -103,6 +103,10 @@ static void put_ledger(struct buf *out, const struct api *api)
 	put_one(out, "dibs_ledger_waiting", "gauge", "Requests in the ledger without an answer yet.", ledger.waiting);
 	put_one(out, "dibs_ledger_orders", "gauge", "Orders in the core, as far as is durable.", ledger.orders);
 	put_one(out, "dibs_ledger_orders_max", "gauge", "Orders that the core has room for.", ledger.orders_max);
+	put_one(out, "dibs_ledger_left", "gauge", "Keys of orders that have left the core, as its filter knows them.",
+	        ledger.left);
+	put_one(out, "dibs_ledger_left_max", "gauge", "Keys that the filter tells from new ones; more blur it.",
+	        ledger.left_max);
 	put_one(out, "dibs_ledger_pending", "gauge", "Orders that are held, as far as is durable.", ledger.pending);
 	put_one(out, "dibs_log_sequence", "gauge", "Last sequence in the log, durable or on its way.", ledger.sequence);
 	put_one(out, "dibs_log_durable", "gauge", "Last sequence that is durable.", ledger.durable);

@@ -95,8 +95,12 @@ static void check_snapshot(struct audit *audit, uint64_t sequence)
 		return;
 	core_state_hash(audit->core, ours);
 	core_state_hash(core, theirs);
+	bool left_agrees = core_left_agrees(audit->core, core);
 	core_free(core);
 	audit->findings.snapshots++;
+	if (!left_agrees)
+		findings_failed(&audit->findings, PROMISE_4, sequence,
+		                "the snapshot does not know the keys of the orders that have left");
 	findings_check(&audit->findings, PROMISE_6, secret_is(ours, theirs, BLAKE_SIZE), sequence,
 	               "the snapshot's state is not what the log comes to");
 }

@@ -248,7 +248,8 @@ struct core_limits wiring_pools(const struct settings *settings)
 	                            .skus = (uint32_t)setting_number(settings, SETTING_SKUS_MAX),
 	                            .orders = (uint32_t)setting_number(settings, SETTING_ORDERS_MAX),
 	                            .lines = (uint32_t)setting_number(settings, SETTING_LINES_MAX),
-	                            .api_keys = (uint32_t)setting_number(settings, SETTING_API_KEYS_MAX)};
+	                            .api_keys = (uint32_t)setting_number(settings, SETTING_API_KEYS_MAX),
+	                            .left = (uint32_t)setting_number(settings, SETTING_LEFT_MAX)};
 }
 
 static int fold(struct wiring *wiring, struct error *error)

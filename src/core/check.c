@@ -136,6 +136,11 @@ int core_check(const struct core *core, struct error *error)
 	return code;
 }
 
+bool core_left_agrees(const struct core *core, const struct core *other)
+{
+	return left_filter_agrees(&core->left, &other->left);
+}
+
 int core_check_step(const struct core *core, struct error *error)
 {
 	if (core->touched_drop == NO_DROP)

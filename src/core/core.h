@@ -26,14 +26,17 @@ struct core;
 /* Pool sizes: settings (settings.def gives their names). A full pool is "overloaded" before the log. */
 struct core_limits {
 	uint32_t drops, skus, orders, lines, api_keys;
+	uint32_t left; /* keys of orders that have left, told from new ones; rounded up, and more only blur it */
 };
 #define CORE_LIMITS_DEFAULT \
-	((struct core_limits){.drops = 8192, .skus = 131072, .orders = 1u << 20, .lines = 1u << 18, .api_keys = 1024})
+	((struct core_limits){ \
+	    .drops = 8192, .skus = 131072, .orders = 1u << 20, .lines = 1u << 18, .api_keys = 1024, .left = 1u << 24})
 
 int core_new(const struct core_limits *limits, struct core **ret, struct error *error);
 void core_free(struct core *core);
 size_t core_memory(const struct core *core); /* bytes taken, all in */
-/* Has the system give all of that memory now, so that no sale pays for its first touch. */
+/* Has the system give that memory now, so that no sale pays for its first touch; but for the filter of what has left,
+ * which grows with the years. */
 void core_prefault(const struct core *core);
 
 enum drop_state { DROP_SCHEDULED, DROP_OPEN, DROP_PAUSED, DROP_CLOSED, DROP_ARCHIVED };
@@ -65,6 +68,10 @@ bool core_has_room(const struct core *core, const struct command *command, uint3
  * larger. time is never smaller than core_time(). */
 int core_apply(struct core *core, uint64_t sequence, struct wall_ms time, const struct command *command,
                struct outcome *ret, struct error *error);
+
+/* Can the claim's key be that of an order which has left the core? False: certainly not, and the core knows all that there
+ * is to know. Of an unknown key, true is wrong about once in a thousand (core/left.h). */
+bool core_may_have_left(const struct core *core, const struct command *claim);
 
 /* Works out a claim's digests and asks the processor to fetch what core_apply() of it will touch; no effect on the
  * state. To be called PREFETCH_AHEAD records ahead of the one that is applied. */
@@ -166,20 +173,25 @@ void core_api_key_view(const struct core *core, uint32_t index, struct api_key_v
 uint32_t core_rules(const struct core *core);
 uint32_t core_order_count(const struct core *core); /* in the core now */
 uint32_t core_pending_count(const struct core *core);
+uint64_t core_left_count(const struct core *core); /* keys of orders that have left, known to the filter */
+uint64_t core_left_max(const struct core *core);   /* more than these blur it */
 
 /* ---- proof ---- */
 
 /* The rolling hash over records, verdicts and changed rows, and the newest multiple of CHECK_EVERY it was kept at. */
 uint64_t core_hash(const struct core *core);
 void core_last_check(const struct core *core, uint64_t *ret_sequence, uint64_t *ret_hash);
-/* BLAKE2b-256 over everything: what a snapshot ends with. Two folds of one log agree in it. */
+/* BLAKE2b-256 over everything that a verdict may depend on. Two folds of one log agree in it, whatever their pools. */
 void core_state_hash(const struct core *core, uint8_t out[BLAKE_SIZE]);
+/* False: both know all that has left since the same record, and do not know the same. What a snapshot of a sound fold
+ * says of P4. */
+bool core_left_agrees(const struct core *core, const struct core *other);
 /* All invariants over all rows: 0, or FAULT_DAMAGED with the promise and the place. */
 int core_check(const struct core *core, struct error *error);
 /* The invariants of what the last record touched: its drop and SKUs. Cheap enough for every step of a simulation. */
 int core_check_step(const struct core *core, struct error *error);
 
-/* ---- snapshots: the state as a stream of bytes, its hash at the end (docs/FORMATS.md "Snapshot") ---- */
+/* ---- snapshots: the state as a stream of bytes with its hash, and what has left (docs/FORMATS.md "Snapshot") ---- */
 
 /* write() takes all of it or returns a fault, which is passed up. */
 typedef int core_write_fn(void *context, const void *bytes, size_t size, struct error *error);
@@ -187,7 +199,7 @@ typedef int core_write_fn(void *context, const void *bytes, size_t size, struct 
 typedef int core_read_fn(void *context, void *bytes, size_t size, struct error *error);
 int core_save(const struct core *core, core_write_fn *write, void *context, struct error *error);
 /* Into a core fresh from core_new(), whose pools must be large enough (else FAULT_FULL names the setting). After a
- * fault the core can only be freed. Verifies the state hash. */
+ * fault the core can only be freed. Verifies the hashes. */
 int core_load(struct core *core, core_read_fn *read, void *context, struct error *error);
 
 #endif

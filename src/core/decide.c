@@ -190,6 +190,20 @@ static void decide_claim(const struct core *core, int64_t now, const struct comm
 	                                        ret->verdict == VERDICT_KEY_REUSED || !drop_holds_due(core, drop, now));
 }
 
+/* The filter does not know what left before it began: a drop of that time may have lost any key. */
+bool core_may_have_left(const struct core *core, const struct command *claim)
+{
+	if (claim->key.size == 0 || claim->claim.drop >= core->heart.drop_count)
+		return false;
+	const struct drop *drop = &core->drops[claim->claim.drop];
+	if (drop->left == 0)
+		return false;
+	if (drop->created <= core->left.heart.since)
+		return true;
+	struct claim_digests digests = claim_digests(core, claim);
+	return left_filter_may_hold(&core->left, left_hash(claim->claim.drop, digests.buyer, digests.key));
+}
+
 /* ---- orders ---- */
 
 uint64_t payment_digest(const struct core *core, struct text payment_ref)

@@ -317,6 +317,12 @@ static void remember_sold(struct core *core, const struct order *order)
 	}
 }
 
+static void remember_key(struct core *core, const struct order *order, uint32_t drop)
+{
+	if (order->key.a | order->key.b)
+		left_filter_put(&core->left, left_hash(drop, order->buyer, order->key));
+}
+
 /* The caller has taken it from its list, of which it was the first. */
 void order_leave(struct core *core, uint32_t index)
 {
@@ -325,6 +331,7 @@ void order_leave(struct core *core, uint32_t index)
 	must(order->status != ORDER_PENDING);
 	core_mix(core, order->sequence | UINT64_C(7) << 56, order->status);
 	remember_sold(core, order);
+	remember_key(core, order, drop);
 	unlink_from_buyer(core, index, drop);
 	index_remove(&core->by_sequence, index_place_numbered(&core->by_sequence, order->sequence), index);
 	lines_give_back(core, order);

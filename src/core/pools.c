@@ -51,6 +51,8 @@ static struct core *carve_core(struct carve *carve, const struct core_limits *li
 	into->sums = carve_next(carve, (size_t)limits->skus * sizeof(struct sku_sum));
 	into->lines = carve_next(carve, (size_t)limits->lines * sizeof(struct line));
 	into->orders = carve_next(carve, (size_t)limits->orders * sizeof(struct order));
+	into->pools_size = carve->size;
+	left_filter_init(&into->left, carve_next(carve, left_filter_bytes(limits->left)), limits->left);
 	return core;
 }
 
@@ -86,8 +88,11 @@ void core_free(struct core *core)
 
 void core_prefault(const struct core *core)
 {
-	madvise(core->memory, core->memory_size,
-	        MADV_POPULATE_WRITE); /* where it cannot, pages come as they are touched */
+	uint32_t layers =
+	    core->left.heart.layers < core->left.layers_max ? core->left.heart.layers + 1 : core->left.layers_max;
+	size_t size = core->pools_size + left_layers_bytes(layers);
+	/* where it cannot, pages come as they are touched */
+	madvise(core->memory, size < core->memory_size ? size : core->memory_size, MADV_POPULATE_WRITE);
 }
 
 size_t core_memory(const struct core *core)

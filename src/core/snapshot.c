@@ -2,14 +2,22 @@
  *
  *   "DIBSCORE"  u32 version  u32 × 6 sizes of a row (heart, drop, SKU, API key, order, line)
  *   heart · drops · SKUs · API keys · orders · lines     each as it lies in memory (state.h), little-endian
- *   BLAKE2b-256 of all that
+ *   BLAKE2b-256 of all that, with ROWS_VERSION for the version: the state hash
+ *   the filter of what has left: its heart and its layers (left.h)
+ *   BLAKE2b-256 of the state hash and the filter
  *
  * Rows refer to each other by number, never by address, and free rows are zero but for their link; so two folds of one
- * log write the same bytes, whatever the size of their pools. Tables and heaps are not kept: they follow from the rows.
+ * log have the same state hash, whatever the size of their pools. Tables and heaps are not kept: they follow from the
+ * rows. The filter does not, so it is kept; but no verdict depends on it and a setting sizes it, so the state hash leaves
+ * it out.
+ *
+ * Version 1 had no filter. It is still read: what left before it was written is then unknown to the filter.
  */
 #include "core/state.h"
 
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
+#define VERSION_WITHOUT_LEFT 1
+#define ROWS_VERSION 1        /* of what the state hash covers */
 #define CHUNK_SIZE (1u << 20) /* hashed and handed on in pieces, so that the bytes are still in the cache */
 
 static const char magic[8] = {'D', 'I', 'B', 'S', 'C', 'O', 'R', 'E'};
@@ -30,9 +38,9 @@ _Static_assert(sizeof(struct drop) ==
 _Static_assert(sizeof(struct sku) == 24 + 8 + ID_SIZE_MAX, "a SKU has no gaps");
 _Static_assert(sizeof(struct api_key) == BLAKE_SIZE + 8 + 8 + ID_SIZE_MAX + NAME_SIZE_MAX, "an API key has no gaps");
 
-static struct head head_now(void)
+static struct head head_of(uint32_t version)
 {
-	struct head head = {.version = SNAPSHOT_VERSION,
+	struct head head = {.version = version,
 	                    .row_size = {sizeof(struct core_heart), sizeof(struct drop), sizeof(struct sku),
 	                                 sizeof(struct api_key), sizeof(struct order), sizeof(struct line)}};
 	memcpy(head.magic, magic, sizeof magic);
@@ -80,34 +88,51 @@ static int save_bytes(struct saver *saver, const void *bytes, size_t size, struc
 	return 0;
 }
 
-static int save_all(const struct core *core, struct saver *saver, struct error *error)
+/* What is hashed of the head is always ROWS_VERSION's: a newer format of snapshots changes no state hash. */
+static int save_rows(const struct core *core, struct saver *saver, struct error *error)
 {
 	struct piece piece[PIECES];
-	struct head head = head_now();
+	struct head head = head_of(ROWS_VERSION), written = head_of(SNAPSHOT_VERSION);
 	blake_stream_init(&saver->hash);
+	blake_stream_add(&saver->hash, &head, sizeof head);
 	pieces_of((struct core *)core, piece);
-	int code = save_bytes(saver, &head, sizeof head, error);
-	for (int i = 0; i < PIECES && code == 0; i++)
+	int code = saver->write ? saver->write(saver->context, &written, sizeof written, error) : 0;
+	for (int i = 0; i < PIECES && code >= 0; i++)
 		code = save_bytes(saver, piece[i].at, piece[i].size, error);
 	return code;
+}
+
+/* The hash so far is written, and is the beginning of what the next one is over. */
+static int save_hash(struct saver *saver, struct error *error)
+{
+	uint8_t hash[BLAKE_SIZE];
+	blake_stream_end(&saver->hash, hash);
+	blake_stream_init(&saver->hash);
+	return save_bytes(saver, hash, sizeof hash, error);
+}
+
+static int save_left(const struct core *core, struct saver *saver, struct error *error)
+{
+	const struct left_filter *left = &core->left;
+	int code = save_bytes(saver, &left->heart, sizeof left->heart, error);
+	return code ? code : save_bytes(saver, left->blocks, left_layers_bytes(left->heart.layers), error);
 }
 
 int core_save(const struct core *core, core_write_fn *write, void *context, struct error *error)
 {
 	struct saver saver = {.write = write, .context = context};
-	uint8_t hash[BLAKE_SIZE];
-	int code = save_all(core, &saver, error);
-	if (code)
-		return code;
-	blake_stream_end(&saver.hash, hash);
-	code = write(context, hash, sizeof hash, error);
-	return code < 0 ? code : 0;
+	int code = save_rows(core, &saver, error);
+	if (code == 0)
+		code = save_hash(&saver, error);
+	if (code == 0)
+		code = save_left(core, &saver, error);
+	return code ? code : save_hash(&saver, error);
 }
 
 void core_state_hash(const struct core *core, uint8_t out[BLAKE_SIZE])
 {
 	struct saver saver = {0};
-	save_all(core, &saver, NULL);
+	save_rows(core, &saver, NULL);
 	blake_stream_end(&saver.hash, out);
 }
 
@@ -134,17 +159,22 @@ static int load_bytes(struct loader *loader, void *bytes, size_t size, struct er
 	return 0;
 }
 
-static int load_head(struct loader *loader, struct error *error)
+static int load_head(struct loader *loader, uint32_t *ret_version, struct error *error)
 {
-	struct head head, expected = head_now();
-	int code = load_bytes(loader, &head, sizeof head, error);
-	if (code)
+	struct head head, rows = head_of(ROWS_VERSION);
+	int code = loader->read(loader->context, &head, sizeof head, error);
+	if (code < 0)
 		return code;
 	if (memcmp(head.magic, magic, sizeof magic) != 0)
 		return error_set(error, FAULT_DAMAGED, "the snapshot does not begin as one");
-	if (memcmp(&head, &expected, sizeof head) != 0)
-		return error_set(error, FAULT_VERSION, "the snapshot is of format %u; this program knows %u",
+	struct head expected = head_of(head.version);
+	bool known = head.version == SNAPSHOT_VERSION || head.version == VERSION_WITHOUT_LEFT;
+	if (!known || memcmp(&head, &expected, sizeof head) != 0)
+		return error_set(error, FAULT_VERSION, "the snapshot is of format %u; this program knows up to %u",
 		                 head.version, SNAPSHOT_VERSION);
+	blake_stream_init(&loader->hash);
+	blake_stream_add(&loader->hash, &rows, sizeof rows);
+	*ret_version = head.version;
 	return 0;
 }
 
@@ -191,28 +221,64 @@ static void rebuild_tables(struct core *core)
 	}
 }
 
-int core_load(struct core *core, core_read_fn *read, void *context, struct error *error)
+static int load_rows(struct core *core, struct loader *loader, struct error *error)
 {
-	struct loader loader = {.read = read, .context = context};
-	uint8_t hash[BLAKE_SIZE], expected[BLAKE_SIZE];
 	struct piece piece[PIECES];
-	blake_stream_init(&loader.hash);
-	int code = load_head(&loader, error);
-	if (code == 0)
-		code = load_bytes(&loader, &core->heart, sizeof core->heart, error);
+	int code = load_bytes(loader, &core->heart, sizeof core->heart, error);
 	if (code == 0)
 		code = check_fits(core, error);
 	pieces_of(core, piece);
 	for (int i = 1; i < PIECES && code == 0; i++)
-		code = load_bytes(&loader, piece[i].at, piece[i].size, error);
+		code = load_bytes(loader, piece[i].at, piece[i].size, error);
+	return code;
+}
+
+/* The next bytes are the hash so far, and the beginning of what the next one is over. */
+static int load_hash(struct loader *loader, const char *of, struct error *error)
+{
+	uint8_t hash[BLAKE_SIZE], expected[BLAKE_SIZE];
+	blake_stream_end(&loader->hash, hash);
+	blake_stream_init(&loader->hash);
+	int code = load_bytes(loader, expected, sizeof expected, error);
+	if (code == 0 && memcmp(hash, expected, sizeof hash) != 0)
+		code = error_set(error, FAULT_DAMAGED, "the snapshot's hash of %s is not that of its content", of);
+	return code;
+}
+
+static int load_left(struct left_filter *left, struct loader *loader, struct error *error)
+{
+	int code = load_bytes(loader, &left->heart, sizeof left->heart, error);
+	if (code == 0 && left->heart.layers > left->layers_max)
+		code = error_set(error, FAULT_FULL,
+		                 "the snapshot holds more than setting left-max allows: raise it and start again");
+	if (code == 0)
+		code = load_bytes(loader, left->blocks, left_layers_bytes(left->heart.layers), error);
+	return code ? code : load_hash(loader, "what has left", error);
+}
+
+static bool anything_has_left(const struct core *core)
+{
+	for (uint32_t i = 0; i < core->heart.drop_count; i++)
+		if (core->drops[i].left)
+			return true;
+	return false;
+}
+
+int core_load(struct core *core, core_read_fn *read, void *context, struct error *error)
+{
+	struct loader loader = {.read = read, .context = context};
+	uint32_t version = 0;
+	int code = load_head(&loader, &version, error);
+	if (code == 0)
+		code = load_rows(core, &loader, error);
+	if (code == 0)
+		code = load_hash(&loader, "the state", error);
+	if (code == 0 && version != VERSION_WITHOUT_LEFT)
+		code = load_left(&core->left, &loader, error);
 	if (code)
 		return code;
-	blake_stream_end(&loader.hash, hash);
-	code = read(context, expected, sizeof expected, error);
-	if (code < 0)
-		return code;
-	if (memcmp(hash, expected, sizeof hash) != 0)
-		return error_set(error, FAULT_DAMAGED, "the snapshot's state hash is not that of its content");
+	if (version == VERSION_WITHOUT_LEFT && anything_has_left(core))
+		core->left.heart.since = core->heart.sequence;
 	rebuild_tables(core);
 	return 0;
 }

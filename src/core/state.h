@@ -8,6 +8,7 @@
  *                forgotten (P2)
  *  by_owner  (buyer, drop) → newest of that buyer's orders in that drop, linked by next_of_buyer
  *  by_sequence  sequence → order
+ *  left  keys of orders that have left, as far as a filter knows them (left.h)
  *  due, leaving  which drop has the next deadline, the next order that may leave
  *
  *  An order's way, each arrow named after the function that takes it (order.c):
@@ -24,6 +25,7 @@
 #include "base/digest.h"
 #include "base/index_table.h"
 #include "core/core.h"
+#include "core/left.h"
 
 #define NO_ORDER UINT32_MAX
 #define NO_LINE UINT32_MAX
@@ -150,12 +152,13 @@ struct core {
 	struct api_key *api_keys;
 	struct index_table by_owner, by_sequence, by_drop_id, by_sku_id;
 	struct deadline_heap due, leaving;
+	struct left_filter left;
 
 	struct sku_sum *sums;   /* room for core_check() to add up in */
 	uint32_t touched_drop;  /* by the last record's own change, or NO_DROP: for core_check_step() */
 	uint32_t touched_order; /* or NO_ORDER */
 	void *memory;
-	size_t memory_size;
+	size_t memory_size, pools_size; /* of it, what stands before the filter's blocks */
 };
 
 /* ---- the rolling hash: over records, verdicts and the rows they changed (DESIGN §5.1) ----
@@ -173,6 +176,12 @@ static inline void core_mix(struct core *core, uint64_t a, uint64_t b)
 }
 
 /* ---- order.c ---- */
+
+/* What the filter knows an order by when it has left. The digests are keyed: nobody can choose keys that meet in it. */
+static inline uint64_t left_hash(uint32_t drop, struct digest128 buyer, struct digest128 key)
+{
+	return hash_mix(hash_mix(drop, buyer.a, key.a), key.b, buyer.b);
+}
 
 static inline uint32_t order_drop(const struct core *core, const struct order *order)
 {

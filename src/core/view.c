@@ -48,6 +48,16 @@ uint32_t core_pending_count(const struct core *core)
 	return core->heart.pending_count;
 }
 
+uint64_t core_left_count(const struct core *core)
+{
+	return core->left.heart.count;
+}
+
+uint64_t core_left_max(const struct core *core)
+{
+	return left_filter_keys_max(&core->left);
+}
+
 uint64_t core_hash(const struct core *core)
 {
 	return core->heart.hash;

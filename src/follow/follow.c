@@ -4,7 +4,8 @@
  *              ▼                                                                   │
  *   begin_session ──► gather ──► write_rows ──► maybe_snapshot ──► gather …  ──► mend
  *   (a core at the        │          └─ cannot be written: said once, back-off, again
- *    store's position)    └─ nothing durable: wait_moved
+ *    store's position)    ├─ nothing durable: wait_moved
+ *                         └─ damage in the archive: begin_session again, without it
  *
  * The threads that move the log only set a flag and post a semaphore: they never wait for a thread at idle priority.
  */
@@ -23,6 +24,7 @@
 #include "base/log_line.h"
 #include "base/must.h"
 #include "base/pace.h"
+#include "follow/history.h"
 #include "follow/projector.h"
 #include "follow/snapshots.h"
 #include "log/snapshot_file.h"
@@ -44,10 +46,12 @@ struct follower {
 
 	/* its own thread's */
 	struct projector *projector;
-	struct log_cursor *cursor;
-	bool of_store; /* the last fault is the store's, not the log's or the fold's */
-	bool to_renew; /* the store was to be thrown away, and could not be made anew yet … */
-	bool to_keep;  /* … and what there was is to be set aside */
+	struct history history;
+	bool of_store;   /* the last fault is the store's, not the log's or the fold's */
+	bool of_archive; /* the last fault was met in archived segments */
+	bool no_archive; /* they cannot be used: what there is was looked at, and said */
+	bool to_renew;   /* the store was to be thrown away, and could not be made anew yet … */
+	bool to_keep;    /* … and what there was is to be set aside */
 	uint32_t back_off_ms;
 	uint64_t damaged_at; /* position, and one more, at which the store was found damaged last; 0: never */
 	struct mono_ns last_snapshot_at;
@@ -155,7 +159,7 @@ static int store_place(struct follower *self, uint64_t *ret_position, uint64_t *
 	return rc;
 }
 
-/* FAULT_NOT_FOUND: the log does not reach back far enough. */
+/* FAULT_NOT_FOUND: what is read does not reach back far enough. */
 static int core_at(struct follower *self, uint64_t position, struct core **ret, struct error *error)
 {
 	const struct follower_options *options = &self->options;
@@ -166,7 +170,7 @@ static int core_at(struct follower *self, uint64_t position, struct core **ret, 
 	if (rc < 0)
 		return rc;
 	if (core_sequence(core) < position)
-		rc = follow_fold(options->log, core, position, NULL, NULL, error);
+		rc = follow_fold(history_log(&self->history), core, position, NULL, NULL, error);
 	if (rc < 0) {
 		core_free(core);
 		return rc;
@@ -178,7 +182,7 @@ static int core_at(struct follower *self, uint64_t position, struct core **ret, 
 static int follow_core(struct follower *self, struct core *core, struct error *error)
 {
 	const struct follower_options *options = &self->options;
-	int rc = log_cursor_open(options->log, core_sequence(core) + 1, &self->cursor, error);
+	int rc = history_begin(&self->history, core_sequence(core) + 1, error);
 	if (rc == 0)
 		rc = projector_new(core, options->store, options->limits.drops, &self->projector, error);
 	if (rc < 0)
@@ -194,6 +198,7 @@ static int begin_at_snapshot(struct follower *self, struct error *error)
 	const struct follower_options *options = &self->options;
 	uint64_t sequence;
 	struct core *core;
+	history_open(&self->history, options->log);
 	int rc = follow_load_oldest(options->disk, &options->limits, &core, &sequence, error);
 	if (rc < 0)
 		return rc;
@@ -209,13 +214,44 @@ static int begin_at_snapshot(struct follower *self, struct error *error)
 	return rc < 0 ? rc : write_rows(self, error);
 }
 
-static int begin_at(struct follower *self, uint64_t position, struct error *error)
+static int begin_in_history(struct follower *self, uint64_t position, struct error *error)
 {
 	struct core *core;
 	int rc = core_at(self, position, &core, error);
 	if (rc == 0)
 		rc = follow_core(self, core, error);
-	if (rc == FAULT_NOT_FOUND)
+	return rc;
+}
+
+static void leave_archive(struct follower *self, const struct error *reason)
+{
+	self->no_archive = true;
+	if (reason->code != FAULT_NOT_FOUND)
+		log_line(LOG_WARN, "archive_unusable", LOG_TEXT("reason", reason->text));
+}
+
+/* The log's beginning is gone: where it was archived to, it may still stand whole. */
+static int begin_in_archive(struct follower *self, uint64_t position, struct error *error)
+{
+	struct error found;
+	int rc = history_open_archived(&self->history, self->options.disk, self->options.log, &found);
+	if (rc < 0) {
+		leave_archive(self, &found);
+		return error_set(error, FAULT_NOT_FOUND, "%s", found.text);
+	}
+	log_line(LOG_INFO, "archive_read", LOG_NUMBER("position", position), LOG_NUMBER("until", self->history.until));
+	rc = begin_in_history(self, position, error);
+	self->of_archive = rc < 0;
+	return rc;
+}
+
+static int begin_at(struct follower *self, uint64_t position, struct error *error)
+{
+	history_open(&self->history, self->options.log);
+	int rc = begin_in_history(self, position, error);
+	if (rc == FAULT_NOT_FOUND && !self->no_archive)
+		rc = begin_in_archive(self, position, error);
+	if (rc == FAULT_NOT_FOUND && self->no_archive)
 		return begin_at_snapshot(self, error);
 	if (rc == 0)
 		publish_position(self, position);
@@ -224,10 +260,8 @@ static int begin_at(struct follower *self, uint64_t position, struct error *erro
 
 static void end_session(struct follower *self)
 {
-	if (self->cursor)
-		log_cursor_close(self->options.log, self->cursor);
+	history_close(&self->history);
 	projector_free(self->projector);
-	self->cursor = NULL;
 	self->projector = NULL;
 }
 
@@ -283,14 +317,13 @@ static int write_rows(struct follower *self, struct error *error)
 	return 0;
 }
 
-/* Folds what is durable, up to a batch. How many records, or a fault. */
-static int gather(struct follower *self, struct error *error)
+static int fold_batch(struct follower *self, struct error *error)
 {
 	uint32_t rows = self->options.batch_orders_max, records = 0;
 	struct log_record record;
 	int rc = 1;
 	while (records / BATCH_RECORDS_PER_ORDER < rows && projector_waiting(self->projector) < rows) {
-		rc = log_cursor_next(self->options.log, self->cursor, &record, error);
+		rc = history_next(&self->history, &record, error);
 		if (rc == 0)
 			break;
 		if (rc > 0)
@@ -301,6 +334,14 @@ static int gather(struct follower *self, struct error *error)
 	}
 	rc = projector_settle(self->projector, error);
 	return rc < 0 ? rc : (int)records;
+}
+
+/* Folds what is durable, up to a batch. How many records, or a fault. */
+static int gather(struct follower *self, struct error *error)
+{
+	int records = fold_batch(self, error);
+	self->of_archive = records < 0 && history_is_archived(&self->history);
+	return records;
 }
 
 static void save_snapshot(struct follower *self)
@@ -322,11 +363,11 @@ static void save_snapshot(struct follower *self)
 		log_line(LOG_ERROR, "archive_failed", LOG_TEXT("reason", error.text));
 }
 
-/* The store is at the core's position. */
+/* The store is at the core's position. While it is rebuilt, that lies before the newest snapshot. */
 static void maybe_snapshot(struct follower *self)
 {
-	uint64_t sequence = core_sequence(projector_core(self->projector));
-	uint64_t since = sequence - atomic_load(&self->last_snapshot);
+	uint64_t sequence = core_sequence(projector_core(self->projector)), last = atomic_load(&self->last_snapshot);
+	uint64_t since = sequence > last ? sequence - last : 0;
 	uint64_t ns = clock_mono().ns - self->last_snapshot_at.ns;
 	if (self->options.snapshot_records > 0 && since >= self->options.snapshot_records &&
 	    ns >= self->options.snapshot_seconds * NANO)
@@ -410,6 +451,16 @@ static void fail(struct follower *self, const struct error *error)
 		self->options.failed(self->options.failed_context, error);
 }
 
+/* What is archived is not needed for a sale, so what is wrong with it stops none. */
+static bool goes_on_after(struct follower *self, const struct error *fault)
+{
+	if (self->of_store)
+		return mend(self, fault);
+	if (self->of_archive)
+		leave_archive(self, fault);
+	return self->of_archive;
+}
+
 static void *follow_main(void *context)
 {
 	struct follower *self = context;
@@ -418,12 +469,12 @@ static void *follow_main(void *context)
 	if (!self->options.keep_priority)
 		be_idle();
 	do {
-		self->of_store = false;
+		self->of_store = self->of_archive = false;
 		rc = begin_session(self, &error);
 		if (rc == 0)
 			rc = go_on(self, &error);
 		end_session(self);
-	} while (rc < 0 && self->of_store && mend(self, &error));
+	} while (rc < 0 && goes_on_after(self, &error));
 	if (rc < 0 && !self->of_store)
 		fail(self, &error);
 	return NULL;

@@ -76,12 +76,10 @@ static enum fate answer_replay(struct ledger *ledger, struct ask *ask, const str
 	return answer_decided(ledger, ask, command, outcome);
 }
 
-/* Orders of this drop have left the core: the key may belong to one of them, and then it wins over every refusal. */
+/* The key may belong to an order that has left the core, and then it wins over every refusal. */
 static bool store_is_to_be_asked(const struct ledger *ledger, const struct ask *ask, const struct command *command)
 {
-	if (command->key.size == 0 || command->claim.drop == NO_DROP)
-		return false;
-	if (ledger->changes.last_left[command->claim.drop] == 0)
+	if (!core_may_have_left(ledger->core, command))
 		return false;
 	/* What was granted before the store answered, it knew: only a later order can have come and gone since. */
 	return !ask->store_asked ||

@@ -48,6 +48,8 @@ struct ledger_statistics {
 	uint64_t steps, asks;
 	uint32_t waiting;
 	uint32_t orders, orders_max, pending; /* as the views: of what is durable */
+	uint64_t left,
+	    left_max; /* keys of orders that have left, in the core's filter, and how many it tells from new ones */
 	uint64_t sequence, durable; /* the log's end, a part of which may not be durable yet; and how far it is */
 };
 void ledger_statistics(const struct ledger_thread *ledger, struct ledger_statistics *ret); /* any thread */

@@ -27,7 +27,7 @@
 
 struct counters {
 	_Atomic uint64_t verdicts[VERDICT_COUNT];
-	_Atomic uint64_t steps, asks, sequence, durable;
+	_Atomic uint64_t steps, asks, sequence, durable, left;
 	_Atomic uint32_t waiting;
 };
 
@@ -90,6 +90,7 @@ static void count_state(struct ledger_thread *thread, uint64_t durable)
 {
 	struct counters *counters = &thread->counters;
 	set(counters->waiting, ledger_waiting(thread->ledger));
+	set(counters->left, core_left_count(thread->core));
 	set(counters->sequence, core_sequence(thread->core));
 	set(counters->durable, durable);
 	atomic_store_explicit(&thread->ready, ledger_is_ready(thread->ledger), memory_order_release);
@@ -498,6 +499,8 @@ void ledger_statistics(const struct ledger_thread *thread, struct ledger_statist
 	ret->orders = totals.orders;
 	ret->orders_max = thread->options.limits.orders;
 	ret->pending = totals.pending;
+	ret->left = get(counters->left);
+	ret->left_max = core_left_max(thread->core);
 	ret->sequence = get(counters->sequence);
 	ret->durable = get(counters->durable);
 }

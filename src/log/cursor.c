@@ -85,12 +85,12 @@ static int make_marks(struct log_cursor *cursor, const struct segment *like, str
 	return fault;
 }
 
-static int open_segment(struct log_cursor *cursor, uint64_t first, struct disk_file **ret, uint64_t *ret_size,
-                        struct error *error)
+static int open_segment(struct log_cursor *cursor, const struct segment *like, struct disk_file **ret,
+                        uint64_t *ret_size, struct error *error)
 {
 	struct disk *disk = cursor->journal->disk;
 	struct disk_file *file;
-	segment_name(cursor->name, SEGMENT_FOLDER, first);
+	segment_path(cursor->name, like);
 	int fault = disk_open(disk, cursor->name, DISK_READ, &file, error);
 	if (fault)
 		return fault;
@@ -167,7 +167,7 @@ static int enter(struct log_cursor *cursor, struct error *error)
 		cursor->window.limit = entry.like.end;
 		return 0;
 	}
-	fault = open_segment(cursor, entry.like.first, &file, &size, error);
+	fault = open_segment(cursor, &entry.like, &file, &size, error);
 	if (fault == FAULT_NOT_FOUND)
 		return error_set(error, FAULT_NOT_FOUND, "record %" PRIu64 " has been archived away", cursor->next);
 	if (fault)

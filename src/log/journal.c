@@ -291,6 +291,7 @@ static struct journal *new_journal(struct disk *disk, const struct journal_optio
 	journal->disk = disk;
 	journal->segment_size = options->segment_size ? options->segment_size : JOURNAL_SEGMENT_BYTES;
 	journal->read_only = options->read_only;
+	journal->with_archive = options->read_only && options->with_archive;
 	journal->has_threads = options->threads && !options->read_only;
 	journal->on_batch = options->on_batch;
 	journal->on_batch_context = options->on_batch_context;

@@ -28,7 +28,8 @@ struct journal_options {
 	uint64_t batch_bytes_max; /* what may gather while one is written; 0: 8 MiB; full is FAULT_BUSY. Taken down to a
 	                           * power of two and to what a segment holds twice; a record has at most half of it */
 	bool read_only;           /* no lock, no writing, no threads: for audit, log show|verify|export; cursors only */
-	bool threads; /* false: journal_writer_step() and journal_prepare_step() are called by hand (simulation) */
+	bool with_archive; /* read_only: segments in the folder "archive" are read as if they still were in "log" */
+	bool threads;      /* false: journal_writer_step() and journal_prepare_step() are called by hand (simulation) */
 	log_batch_fn *on_batch; /* may be NULL */
 	void *on_batch_context;
 };

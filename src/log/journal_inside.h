@@ -39,7 +39,7 @@ struct journal {
 	struct log log;
 	struct disk *disk;
 	uint64_t segment_size;
-	bool read_only, has_threads;
+	bool read_only, with_archive, has_threads;
 	log_batch_fn *on_batch;
 	void *on_batch_context;
 

@@ -24,9 +24,15 @@
 
 /* ---- the list of segments ---- */
 
+struct name {
+	uint64_t first;
+	bool archived;
+};
+
 struct names {
-	uint64_t *first;
+	struct name *of;
 	size_t count, max;
+	bool archived; /* those that are being listed */
 	bool failed;
 };
 
@@ -38,28 +44,31 @@ static void note_name(void *context, const char *name, uint64_t size)
 		return;
 	if (names->count == names->max) {
 		size_t max = names->max ? 2 * names->max : 64;
-		uint64_t *grown = reallocarray(names->first, max, sizeof *grown);
+		struct name *grown = reallocarray(names->of, max, sizeof *grown);
 		names->failed = names->failed || !grown;
 		if (!grown)
 			return;
-		names->first = grown;
+		names->of = grown;
 		names->max = max;
 	}
-	names->first[names->count++] = first;
+	names->of[names->count++] = (struct name){first, names->archived};
 }
 
+/* Of two copies the one in the log's own folder comes first. */
 static int by_value(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
+	const struct name *x = a, *y = b;
+	if (x->first != y->first)
+		return x->first > y->first ? 1 : -1;
+	return x->archived - y->archived;
 }
 
-static int read_header(struct journal *journal, uint64_t first, struct segment **ret, struct error *error)
+static int read_header(struct journal *journal, struct name of, struct segment **ret, struct error *error)
 {
 	char name[SEGMENT_NAME_SIZE];
 	struct window window;
 	const uint8_t *page;
-	segment_name(name, SEGMENT_FOLDER, first);
+	segment_name(name, of.archived ? ARCHIVE_FOLDER : SEGMENT_FOLDER, of.first);
 	int fault = walk_open(journal, name, DISK_READ, &window, error);
 	if (fault)
 		return fault;
@@ -73,23 +82,25 @@ static int read_header(struct journal *journal, uint64_t first, struct segment *
 		fault = error_set(error, FAULT_DAMAGED, "%s is damaged at offset 0: it is cut off", name);
 	else
 		fault = segment_header_read(page, name, segment, error);
-	if (!fault && segment->first != first)
+	if (!fault && segment->first != of.first)
 		fault = error_set(error, FAULT_DAMAGED, "%s is damaged at offset 0: its header is for record %" PRIu64,
 		                  name, segment->first);
 	window_fini(&window);
-	if (fault)
+	if (fault) {
 		segment_free(segment);
-	else
-		*ret = segment;
-	return fault;
+		return fault;
+	}
+	segment->archived = of.archived;
+	*ret = segment;
+	return 0;
 }
 
-static int add_segment(struct journal *journal, uint64_t first, struct error *error)
+static int add_segment(struct journal *journal, struct name of, struct error *error)
 {
 	struct segment *segment;
 	int fault = journal_segments_reserve(journal, error);
 	if (!fault)
-		fault = read_header(journal, first, &segment, error);
+		fault = read_header(journal, of, &segment, error);
 	if (fault)
 		return fault;
 	if (journal->segment_count > 0) {
@@ -97,27 +108,38 @@ static int add_segment(struct journal *journal, uint64_t first, struct error *er
 		if (segment->number != before->number + 1) {
 			fault = error_set(error, FAULT_DAMAGED,
 			                  "a segment between records %" PRIu64 " and %" PRIu64 " is missing from %s/",
-			                  before->first, first, SEGMENT_FOLDER);
+			                  before->first, of.first, before->archived ? ARCHIVE_FOLDER : SEGMENT_FOLDER);
 			segment_free(segment);
 			return fault;
 		}
-		before->last = first - 1;
+		before->last = of.first - 1;
 	}
 	journal_segments_add(journal, segment);
 	return 0;
 }
 
+static int list_names(const struct journal *journal, struct names *names, struct error *error)
+{
+	int fault = disk_list(journal->disk, SEGMENT_FOLDER, note_name, names, error);
+	names->archived = true;
+	if (!fault && journal->with_archive)
+		fault = disk_list(journal->disk, ARCHIVE_FOLDER, note_name, names, error);
+	if (!fault && names->failed)
+		fault = error_set(error, FAULT_MEMORY, "no memory for the list of segments");
+	if (!fault && names->count > 0)
+		qsort(names->of, names->count, sizeof *names->of, by_value);
+	return fault;
+}
+
 static int list_segments(struct journal *journal, struct error *error)
 {
 	struct names names = {0};
-	int fault = disk_list(journal->disk, SEGMENT_FOLDER, note_name, &names, error);
-	if (!fault && names.failed)
-		fault = error_set(error, FAULT_MEMORY, "no memory for the list of segments");
-	if (!fault && names.count > 0)
-		qsort(names.first, names.count, sizeof *names.first, by_value);
-	for (size_t i = 0; !fault && i < names.count; i++)
-		fault = add_segment(journal, names.first[i], error);
-	free(names.first);
+	int fault = list_names(journal, &names, error);
+	for (size_t i = 0; !fault && i < names.count; i++) {
+		bool is_copy = i > 0 && names.of[i].first == names.of[i - 1].first;
+		fault = is_copy ? 0 : add_segment(journal, names.of[i], error);
+	}
+	free(names.of);
 	return fault;
 }
 

@@ -33,6 +33,11 @@ void segment_name(char out[SEGMENT_NAME_SIZE], const char *folder, uint64_t firs
 	must(size > 0 && size < SEGMENT_NAME_SIZE);
 }
 
+void segment_path(char out[SEGMENT_NAME_SIZE], const struct segment *segment)
+{
+	segment_name(out, segment->archived ? ARCHIVE_FOLDER : SEGMENT_FOLDER, segment->first);
+}
+
 bool segment_name_parse(const char *name, uint64_t *ret_first)
 {
 	uint64_t first = 0;

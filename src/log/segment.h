@@ -33,7 +33,8 @@ struct segment_mark {
 
 struct segment {
 	uint64_t number, first;
-	uint64_t tag; /* stands in all its batches: the first eight bytes of the header page's BLAKE2b-256 */
+	bool archived; /* its file is in ARCHIVE_FOLDER */
+	uint64_t tag;  /* stands in all its batches: the first eight bytes of the header page's BLAKE2b-256 */
 	uint8_t hash_before[BLAKE_SIZE];
 	struct wall_ms time_before; /* of the last record before it */
 
@@ -46,6 +47,8 @@ struct segment {
 };
 
 void segment_name(char out[SEGMENT_NAME_SIZE], const char *folder, uint64_t first);
+/* The one of this segment. */
+void segment_path(char out[SEGMENT_NAME_SIZE], const struct segment *segment);
 /* "00000000000000000001.seg" */
 bool segment_name_parse(const char *name, uint64_t *ret_first);
 

@@ -160,7 +160,7 @@ static int walk_begin(struct walk *walk, struct journal *journal, struct segment
 	walk->at = (struct place){DISK_PAGE, segment->first, segment->time_before, {0}};
 	memcpy(walk->at.hash, segment->hash_before, BLAKE_SIZE);
 	walk->known = walk->at;
-	segment_name(walk->name, SEGMENT_FOLDER, segment->first);
+	segment_path(walk->name, segment);
 	enum disk_open how = is_last && !journal->read_only ? DISK_READ_DIRECT : DISK_READ;
 	return walk_open(journal, walk->name, how, &walk->window, error);
 }

@@ -140,6 +140,136 @@ static void a_snapshot_that_does_not_fit_names_the_setting(void **state)
 	play_end(&play);
 }
 
+/* ---- what has left ---- */
+
+static bool key_may_have_left(const struct core *core, const struct play *play, int sale)
+{
+	char buyer[16], key[16];
+	snprintf(buyer, sizeof buyer, "b%d", sale % 300);
+	snprintf(key, sizeof key, "k%d", sale);
+	struct command claim = play_claim_command(play, sale % 2 ? "held" : "instant", buyer, key, 0, 1);
+	return core_may_have_left(core, &claim);
+}
+
+/* A play of which something has left, on tape. */
+static struct play on_tape(struct tape *tape)
+{
+	struct play play = play_begin();
+	two_drops(&play);
+	some_sales(&play, 0, 50);
+	play.now += 10000;
+	play_tick(&play);
+	assert_true(core_left_count(play.core) > 0);
+	assert_int_equal(core_save(play.core, tape_write, tape, &play.error), 0);
+	return play;
+}
+
+static int load(struct tape *tape, uint32_t left, struct core **ret, struct error *error)
+{
+	struct core_limits limits = CORE_LIMITS_DEFAULT;
+	limits.left = left;
+	tape->at = 0;
+	assert_int_equal(core_new(&limits, ret, error), 0);
+	return core_load(*ret, tape_read, tape, error);
+}
+
+static void a_snapshot_keeps_what_has_left(void **state)
+{
+	struct tape tape = {0};
+	struct core *core;
+	struct play play = on_tape(&tape);
+	assert_int_equal(load(&tape, 1, &core, &play.error), 0);
+	assert_int_equal(tape.at, tape.size);
+	assert_true(core_left_agrees(play.core, core));
+	assert_int_equal(core_left_count(core), core_left_count(play.core));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(key_may_have_left(core, &play, i), key_may_have_left(play.core, &play, i));
+	assert_true(key_may_have_left(core, &play, 3)); /* expired, and gone by now */
+	assert_false(key_may_have_left(core, &play, 61));
+	core_free(core);
+	free(tape.bytes);
+	play_end(&play);
+}
+
+/* The first format: the same rows and the same state hash, and behind them nothing. */
+static void turn_into_version_one(struct tape *tape, const struct core *core)
+{
+	uint32_t version;
+	memcpy(&version, tape->bytes + 8, sizeof version);
+	assert_int_equal(version, 2);
+	version = 1;
+	memcpy(tape->bytes + 8, &version, sizeof version);
+	tape->size -= sizeof(struct left_heart) + left_layers_bytes(core->left.heart.layers) + BLAKE_SIZE;
+}
+
+static void of_a_snapshot_without_what_has_left_everything_may_have(void **state)
+{
+	struct tape tape = {0};
+	struct core *core;
+	uint8_t one[BLAKE_SIZE], two[BLAKE_SIZE];
+	struct play play = on_tape(&tape);
+	turn_into_version_one(&tape, play.core);
+	if (load(&tape, 1, &core, &play.error) != 0)
+		fail_msg("%s", play.error.text);
+	assert_int_equal(tape.at, tape.size);
+	core_state_hash(play.core, one);
+	core_state_hash(core, two);
+	assert_memory_equal(one, two, BLAKE_SIZE);
+	assert_true(key_may_have_left(core, &play, 3));
+	assert_true(key_may_have_left(core, &play, 61));  /* nobody's, but who knows */
+	assert_false(key_may_have_left(core, &play, 60)); /* of the other drop nothing has left */
+	core_free(play.core);
+	play.core = core;
+	play_create(&play, (struct play_drop){.id = "later", .stock = 5, .keep_seconds = 1});
+	play_on_drop(&play, COMMAND_DROP_OPEN, "later");
+	play_claim(&play, "later", "ann", "k1");
+	play.now += 1000;
+	play_tick(&play);
+	struct command known = play_claim_command(&play, "later", "ann", "k1", 0, 1);
+	struct command strange = play_claim_command(&play, "later", "ann", "k2", 0, 1);
+	assert_true(core_may_have_left(core, &known));
+	assert_false(core_may_have_left(core, &strange)); /* a drop of later is known whole */
+	tape.size = 0;
+	assert_int_equal(core_save(core, tape_write, &tape, &play.error), 0);
+	core_free(core);
+	assert_int_equal(load(&tape, 1, &play.core, &play.error), 0);
+	assert_true(key_may_have_left(play.core, &play, 61)); /* that it does not know is kept, too */
+	free(tape.bytes);
+	play_end(&play);
+}
+
+static void a_snapshot_with_more_left_than_fits_names_the_setting(void **state)
+{
+	struct tape tape = {0};
+	struct core *core;
+	struct play play = play_begin_with((struct core_limits){
+	    .drops = 2, .skus = 2, .orders = 10, .lines = 1, .api_keys = 1, .left = LEFT_FIRST_KEYS + 1});
+	for (uint64_t i = 0; i <= LEFT_FIRST_KEYS; i++)
+		left_filter_put(&play.core->left, i << 32);
+	assert_int_equal(core_save(play.core, tape_write, &tape, &play.error), 0);
+	assert_int_equal(load(&tape, LEFT_FIRST_KEYS, &core, &play.error), FAULT_FULL);
+	assert_non_null(strstr(play.error.text, "left-max"));
+	core_free(core);
+	assert_int_equal(load(&tape, LEFT_FIRST_KEYS + 1, &core, &play.error), 0);
+	core_free(core);
+	free(tape.bytes);
+	play_end(&play);
+}
+
+/* What a program of the first format does with the second, this one does with a third: it says so. */
+static void a_snapshot_of_a_newer_format_is_refused(void **state)
+{
+	struct tape tape = {0};
+	struct core *core;
+	struct play play = on_tape(&tape);
+	tape.bytes[8]++;
+	assert_int_equal(load(&tape, 1, &core, &play.error), FAULT_VERSION);
+	assert_non_null(strstr(play.error.text, "format 3"));
+	core_free(core);
+	free(tape.bytes);
+	play_end(&play);
+}
+
 /* An older program must not go on from a snapshot past a RULES record that it does not know. */
 static void a_snapshot_of_newer_rules_is_not_loaded(void **state)
 {
@@ -297,6 +427,10 @@ int main(void)
 	    cmocka_unit_test(a_fold_goes_on_from_a_snapshot_as_if_nothing_had_been),
 	    cmocka_unit_test(a_damaged_snapshot_is_not_loaded),
 	    cmocka_unit_test(a_snapshot_that_does_not_fit_names_the_setting),
+	    cmocka_unit_test(a_snapshot_keeps_what_has_left),
+	    cmocka_unit_test(of_a_snapshot_without_what_has_left_everything_may_have),
+	    cmocka_unit_test(a_snapshot_with_more_left_than_fits_names_the_setting),
+	    cmocka_unit_test(a_snapshot_of_a_newer_format_is_refused),
 	    cmocka_unit_test(a_snapshot_of_newer_rules_is_not_loaded),
 	    cmocka_unit_test(a_full_pool_stops_a_fold_and_is_seen_before),
 	    cmocka_unit_test(a_record_applies_once),
