@@ -3,6 +3,17 @@
 
 #include <stdlib.h>
 
+/* Linked with --wrap: the n-th realloc has no memory to give; 0: each has. */
+static unsigned no_memory_in;
+
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return no_memory_in && --no_memory_in == 0 ? NULL : __real_realloc(old, size);
+}
+
 static struct command_scratch scratch;
 static uint8_t bytes[65536], again[65536];
 
@@ -206,6 +217,22 @@ static void quotes_in_a_text_do_not_confuse_the_line(void **state)
 	expect_printed(&claim, "claim        drop=3 buyer=a\\\"[,:\\\\ lines=[{\"sku\":0,\"quantity\":1}]");
 }
 
+/* The line is made from another text, and either may lack memory: half a line is none. */
+static void a_line_that_memory_fails_says_so(void **state)
+{
+	unsigned failed = 0;
+	for (bool is_whole = false; !is_whole; failed += !is_whole) {
+		struct buf out = {0};
+		no_memory_in = failed + 1;
+		command_print(&out, &samples[9]);
+		is_whole = no_memory_in > 0;
+		no_memory_in = 0;
+		assert_int_equal(out.failed, !is_whole);
+		buf_fini(&out);
+	}
+	assert_int_equal(failed, 2);
+}
+
 static void a_drop_is_created_where_there_is_room_for_its_skus(void **state)
 {
 	struct command command;
@@ -229,6 +256,7 @@ int main(void)
 	    cmocka_unit_test(records_are_printed_for_people_and_programs),
 	    cmocka_unit_test(every_kind_is_printed),
 	    cmocka_unit_test(quotes_in_a_text_do_not_confuse_the_line),
+	    cmocka_unit_test(a_line_that_memory_fails_says_so),
 	    cmocka_unit_test(a_drop_is_created_where_there_is_room_for_its_skus),
 	};
 	return cmocka_run_group_tests_name("command", tests, fill_samples, NULL);
