@@ -7,6 +7,7 @@
 #   make demo       a sale from start to end, watched and audited      DEMO="--buyers 2000 --stock 10"
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
 #   make bench      what it measures, each against a reference         BENCH="--quick"
+#   make coverage   which branches of the rules and of the recovery no test takes
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
 #   make san        the unit tests under ASan+UBSan and under TSan
@@ -31,7 +32,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fmt lint san install clean configure
+.PHONY: all deps build demo test coverage bench fmt lint san install clean configure
 
 all: build
 
@@ -55,6 +56,10 @@ demo: configure
 test:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py $(TEST)
+
+coverage:
+	@scripts/deps.sh build coverage
+	@$(PYTHON) scripts/coverage.py
 
 san:
 	@scripts/deps.sh build test
@@ -81,4 +86,4 @@ install: configure
 	@echo "installed under $(DESTDIR)$(PREFIX)"
 
 clean:
-	@rm -rf build build-asan build-tsan
+	@rm -rf build build-asan build-tsan build-coverage

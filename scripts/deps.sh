@@ -1,13 +1,14 @@
 #!/bin/sh
 # deps.sh GROUP…: what a verb of the Makefile needs, installed with apt-get when it is missing.
 #
-# Groups: build, test, lint, bench; each is a list of Debian 12 package names below. Nothing is asked. When nothing
+# Groups: build, test, coverage, lint, bench; each is a list of Debian 12 package names below. Nothing is asked. When nothing
 # is missing this is one dpkg-query. Without the right to install, it prints the one line to run and exits 1.
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkgconf libuv1-dev libsodium-dev libjansson-dev libssl-dev libsqlite3-dev
 	libinih-dev libcurl4-openssl-dev libcmocka-dev node-llhttp"
-test="python3 python3-pytest python3-pytest-xdist python3-httpx binutils clang-format-14 cppcheck"
+test="python3 python3-pytest python3-pytest-xdist python3-httpx binutils clang-format-14 cppcheck gcovr"
+coverage="python3 gcovr"
 lint="clang-format-14 clang-tidy-14 cppcheck shellcheck python3"
 bench="python3 wrk golang-go redis-server ca-certificates"
 
@@ -27,10 +28,11 @@ wanted() {
 		case $group in
 		build) echo "$build" ;;
 		test) echo "$test" ;;
+		coverage) echo "$coverage" ;;
 		lint) echo "$lint" ;;
 		bench) echo "$bench" ;;
 		*)
-			say "no group '$group'; there are: build test lint bench"
+			say "no group '$group'; there are: build test coverage lint bench"
 			exit 2
 			;;
 		esac
