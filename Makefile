@@ -6,10 +6,13 @@
 #   make build      build/src/cli/dibs, and the unit tests
 #   make demo       a sale from start to end, watched and audited      DEMO="--buyers 2000 --stock 10"
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
+#   make sim        one simulated world                            SEED=7 TICKS=10000 SIM="--without crashes"
+#   make sim-campaign  as many worlds as there is time for         SECONDS=60 SIM="--first 5000 --jobs 2"
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make coverage   which branches of the rules and of the recovery no test takes
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
+#   make fuzz       the fuzz targets, each for a while             SECONDS=60 FUZZ="http1 codec"
 #   make san        the unit tests under ASan+UBSan and under TSan
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make clean      removes the build folders
@@ -25,6 +28,11 @@ MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
 BENCH ?=
+SECONDS ?= 60
+FUZZ ?=
+SEED ?= 1
+TICKS ?= 10000
+SIM ?=
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -32,7 +40,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test coverage bench fmt lint san install clean configure
+.PHONY: all deps build demo test coverage bench fuzz fmt lint san install clean configure sim sim-campaign
 
 all: build
 
@@ -65,10 +73,23 @@ san:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py unit-asan unit-tsan
 
+sim: configure
+	@$(call quietly,ninja -C $(BUILD) tests/sim/sim)
+	@$(BUILD)/tests/sim/sim --seed $(SEED) --ticks $(TICKS) $(SIM)
+
+sim-campaign: configure
+	@$(call quietly,ninja -C $(BUILD) tests/sim/sim)
+	@$(BUILD)/tests/sim/sim --seconds $(SECONDS) --ticks $(TICKS) $(SIM)
+
 bench: configure
 	@scripts/deps.sh bench
 	@$(call quietly,ninja -C $(BUILD))
 	@$(PYTHON) bench/run.py --build $(BUILD) $(BENCH)
+
+# Its build (clang, libFuzzer) is build-fuzz; FUZZ="--keep http1" also chooses anew the inputs of the tree.
+fuzz:
+	@scripts/deps.sh build fuzz
+	@$(PYTHON) scripts/fuzz.py --seconds $(SECONDS) $(FUZZ)
 
 fmt:
 	@scripts/deps.sh lint
@@ -86,4 +107,4 @@ install: configure
 	@echo "installed under $(DESTDIR)$(PREFIX)"
 
 clean:
-	@rm -rf build build-asan build-tsan build-coverage
+	@rm -rf build build-asan build-tsan build-coverage build-fuzz

@@ -208,6 +208,11 @@ def stage_crash(stage):
                             {"DIBS_BIN": str(BUILD / BINARY)})
 
 
+def stage_sim(stage):
+    """A fixed slice of the seeds, large enough that every kind of fault and every answer comes about in it."""
+    return counting_program(stage, [BUILD / "tests/sim/sim", "--seeds", "1500", "--jobs", WORKERS], 6)
+
+
 def stage_asan_build(stage):
     return meson_build(stage, ASAN, [*SANITIZED, "-Db_sanitize=address,undefined"])
 
@@ -238,13 +243,14 @@ STAGES = {
     "coverage": stage_coverage,
     "story": stage_story,
     "crash": stage_crash,
+    "sim": stage_sim,
     "build-asan": stage_asan_build,
     "unit-asan": stage_asan_unit,
     "story-asan": stage_asan_story,
     "build-tsan": stage_tsan_build,
     "unit-tsan": stage_tsan_unit,
 }
-NEEDS = {"house": "build", "unit": "build", "story": "build", "crash": "build", "lint": "build",
+NEEDS = {"house": "build", "unit": "build", "story": "build", "crash": "build", "lint": "build", "sim": "build",
          "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
 
 

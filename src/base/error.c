@@ -3,6 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* A message is one line, whatever was put into it: a name or a value may come from anywhere. */
+static void keep_to_one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 int(error_set)(struct error *error, int code, const char *format, ...)
 {
 	if (error) {
@@ -11,6 +19,7 @@ int(error_set)(struct error *error, int code, const char *format, ...)
 		va_start(args, format);
 		vsnprintf(error->text, sizeof error->text, format, args);
 		va_end(args);
+		keep_to_one_line(error->text);
 	}
 	return code;
 }

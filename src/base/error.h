@@ -26,7 +26,8 @@ struct error {
 	char text[400];
 };
 
-/* Fills *error (which may be NULL) and returns code, so that `return error_set(error, FAULT_IO, …)` reads well. */
+/* Fills *error (which may be NULL) and returns code, so that `return error_set(error, FAULT_IO, …)` reads well. The
+ * message is one line: control bytes in what it quotes become question marks. */
 int error_set(struct error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #ifdef __clang_analyzer__

@@ -174,6 +174,18 @@ static enum verdict decide_claim_in(const struct core *core, int64_t now, const 
 	return verdict != VERDICT_GRANTED ? verdict : check_stock(core, command, &ret->sku);
 }
 
+/* What is due may give units back, and what leaves gives room among a buyer's orders: then only the log can tell. */
+static bool claim_is_certain(const struct core *core, const struct drop *drop, int64_t now, enum verdict verdict)
+{
+	if (verdict == VERDICT_GRANTED)
+		return false;
+	if (verdict == VERDICT_REPLAYED || verdict == VERDICT_KEY_REUSED)
+		return true;
+	if (verdict == VERDICT_TOO_MANY_ORDERS && drop_leaves_due(core, drop, now))
+		return false;
+	return !drop_holds_due(core, drop, now);
+}
+
 static void decide_claim(const struct core *core, int64_t now, const struct command *command, struct outcome *ret)
 {
 	if (command->claim.drop >= core->heart.drop_count) {
@@ -184,10 +196,7 @@ static void decide_claim(const struct core *core, int64_t now, const struct comm
 	ret->drop = command->claim.drop;
 	ret->basis = drop->basis;
 	ret->verdict = decide_claim_in(core, now, command, ret);
-	/* What is due may give units back, or room among a buyer's orders: then only the log can tell. */
-	ret->certain =
-	    ret->verdict != VERDICT_GRANTED && (ret->verdict == VERDICT_REPLAYED ||
-	                                        ret->verdict == VERDICT_KEY_REUSED || !drop_holds_due(core, drop, now));
+	ret->certain = claim_is_certain(core, drop, now, ret->verdict);
 }
 
 /* The filter does not know what left before it began: a drop of that time may have lost any key. */

@@ -47,6 +47,11 @@ bool drop_holds_due(const struct core *core, const struct drop *drop, int64_t no
 	return drop->pending.first != NO_ORDER && order_deadline(drop, &core->orders[drop->pending.first]) <= now;
 }
 
+bool drop_leaves_due(const struct core *core, const struct drop *drop, int64_t now)
+{
+	return drop->ended.first != NO_ORDER && leaves_at(drop, &core->orders[drop->ended.first]) <= now;
+}
+
 void due_expire_one(struct core *core, uint32_t index, uint64_t sequence, int64_t time)
 {
 	uint32_t drop = order_drop(core, &core->orders[index]);

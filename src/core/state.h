@@ -229,6 +229,7 @@ void due_expire_drop(struct core *core, uint32_t drop, uint64_t sequence, int64_
                      const struct command *command);
 void due_expire_one(struct core *core, uint32_t index, uint64_t sequence, int64_t time);
 bool drop_holds_due(const struct core *core, const struct drop *drop, int64_t now);
+bool drop_leaves_due(const struct core *core, const struct drop *drop, int64_t now);
 /* Puts the drop's place in the two heaps right after its lists changed. */
 void due_update(struct core *core, uint32_t drop);
 

@@ -41,7 +41,8 @@ static void append_tick(struct ledger *ledger)
 {
 	if (ledger->tick && wall_before(ledger->tick_latest, ledger->now))
 		ledger->tick = 0;
-	if (ledger->tick || !core_is_due(ledger->core, ledger->now))
+	bool hides_claims = ledger->lost_claims && wall_before(ledger->lost_latest, ledger->now);
+	if (ledger->tick || !(hides_claims || core_is_due(ledger->core, ledger->now)))
 		return;
 	struct command tick = {.kind = COMMAND_TICK};
 	if (append_small(ledger, &tick)) {

@@ -39,4 +39,14 @@ static inline void ask_list_join(struct ask_list *list, struct ask_list *more)
 	more->first = NULL;
 }
 
+/* A list by `next` without a known end, put behind. */
+static inline void ask_list_add(struct ask_list *list, struct ask *more)
+{
+	while (more) {
+		struct ask *next = more->next;
+		ask_list_put(list, more);
+		more = next;
+	}
+}
+
 #endif

@@ -115,11 +115,12 @@ static enum fate consider_grant(struct ledger *ledger, struct ask *ask, const st
                                 struct outcome *outcome)
 {
 	const struct flight_drop *drop = &ledger->flight.drops[command->claim.drop];
+	uint32_t may_come = ledger->flight.claims + ledger->lost_claims;
 	if (ask->not_eligible)
 		return answer_not_eligible(ledger, ask, command, outcome);
 	if (ledger->room < LOG_ROOM_ALL)
 		return answer_at_once(ledger, ask, VERDICT_LOG_UNAVAILABLE);
-	if (!core_has_room(ledger->core, command, ledger->flight.claims, &ask->answer.setting))
+	if (!core_has_room(ledger->core, command, may_come, &ask->answer.setting))
 		return answer_at_once(ledger, ask, VERDICT_OVERLOADED);
 	ask->answer.setting = NULL;
 	if (ledger->options.eligibility && !ask->eligible)

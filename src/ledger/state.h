@@ -42,6 +42,11 @@ struct ledger {
 	struct ask_list out;
 	uint32_t waiting; /* asks that take one of waiting_max's places */
 
+	/* Claims whose echo did not come in time: each may still be granted until the log is past their latest time, and
+	 * takes its place in the pools until then; a TICK brings the log there. */
+	uint32_t lost_claims;
+	struct wall_ms lost_latest;
+
 	/* what it writes by itself */
 	uint64_t tick;              /* counter of the TICK in flight; 0: none */
 	struct wall_ms tick_latest; /* then it counts as lost */

@@ -188,10 +188,14 @@ static int hear_echoes(struct ledger *ledger, const struct ledger_input *input, 
 static void answer_lost(struct ledger *ledger)
 {
 	struct ask *ask;
+	if (wall_before(ledger->lost_latest, core_time(ledger->core)))
+		ledger->lost_claims = 0; /* whatever comes of them now comes too late */
 	while ((ask = ledger->flight.asks.first) && wall_before(ask->latest, ledger->now)) {
 		struct command command;
 		command_of_ask(ledger, ask, &command);
 		flight_take(&ledger->flight, &command);
+		ledger->lost_claims += command.kind == COMMAND_CLAIM;
+		ledger->lost_latest = ask->latest;
 		answer_unread(ledger, ask, VERDICT_UNKNOWN_OUTCOME);
 	}
 }

@@ -16,11 +16,9 @@
 #include "base/ring.h"
 #include "ledger/bell.h"
 #include "ledger/mailbox.h"
-#include "ledger/step.h"
+#include "ledger/round.h"
 
-#define ECHOES_MAX 1024         /* of one step: a few windows of prefetching, and bounded buffers */
-#define ECHO_BYTES (512 * 1024) /* of one step; one record of any size fits behind it */
-#define GATHER_MAX 16384        /* asks of one round: as many as the appends of one step */
+#define GATHER_MAX 16384 /* asks of one round: as many as the appends of one step */
 #define MS_NS INT64_C(1000000)
 #define LOG_SOON_NS (1 * MS_NS)   /* a disk that syncs in less: see log_moves_soon() */
 #define STOP_WAIT_NS (10 * MS_NS) /* while stopping: looks again at least so often */
@@ -48,13 +46,11 @@ struct ledger_thread {
 	struct counters counters;
 	/* ledger */
 	struct ask_list *outs; /* per loop: released in this round */
-	struct log_record *echoes;
-	uint8_t *echo_bytes;
+	struct round round;
 	uint32_t next_loop; /* whose ring is emptied first: each in turn */
 	uint64_t awaited;   /* sequence whose way to the disk is being timed; 0: none */
 	struct mono_ns awaited_since;
 	uint64_t durable_ns; /* how long that takes, smoothed */
-	bool log_is_busy;    /* it did not take all of the last step's appends */
 };
 
 /* ---- time: the wall clock at the start, and from then on the monotonic one ---- */
@@ -68,14 +64,10 @@ static struct wall_ms now_of(const struct ledger_thread *thread)
 
 static int start_clock(struct ledger_thread *thread, struct error *error)
 {
-	struct wall_ms wall = clock_wall(), last = core_time(thread->core);
-	if (wall_before(wall, last) && !thread->options.clock_behind)
-		return error_set(
-		    error, FAULT_CLOCK,
-		    "the clock is %lld ms behind the last record; set it right, or start with clock-behind",
-		    (long long)(last.ms - wall.ms));
-	if (wall_before(wall, last))
-		wall = last;
+	struct wall_ms wall;
+	int code = round_clock(thread->core, clock_wall(), thread->options.clock_behind, &wall, error);
+	if (code)
+		return code;
 	thread->clock_offset_ms = wall.ms - (int64_t)(clock_mono().ns / 1000000);
 	return 0;
 }
@@ -117,31 +109,9 @@ static struct ask *gather(struct ledger_thread *thread)
 	return list.first;
 }
 
-/* Echoes live only until the next one is asked for: they are copied. Returns how many, or a fault. */
-static int take_echoes(struct ledger_thread *thread, struct error *error)
+static void hand_to_outs(struct ledger_thread *thread, struct ask_list *released)
 {
-	int count = 0;
-	size_t size = 0;
-	while (count < ECHOES_MAX && size < ECHO_BYTES) {
-		struct log_record *echo = &thread->echoes[count];
-		int code = log_echo(thread->log, echo, error);
-		if (code < 0)
-			return code;
-		if (code == 0)
-			break;
-		must(echo->size <= RECORD_SIZE_MAX);
-		memcpy(thread->echo_bytes + size, echo->bytes, echo->size);
-		echo->bytes = thread->echo_bytes + size;
-		size += echo->size;
-		count++;
-	}
-	return count;
-}
-
-static void hand_to_outs(struct ledger_thread *thread, struct ask *released)
-{
-	struct ask_list list = {.first = released};
-	for (struct ask *ask; (ask = ask_list_take(&list));) {
+	for (struct ask *ask; (ask = ask_list_take(released));) {
 		add(thread->counters.verdicts[ask->answer.verdict], 1);
 		must(ask->loop < thread->options.loops);
 		ask_list_put(&thread->outs[ask->loop], ask);
@@ -160,55 +130,17 @@ static void hand_back(struct ledger_thread *thread)
 	}
 }
 
-/* Appends what the step asks for. Returns 0 or the log's final fault. */
-static int append_all(struct ledger_thread *thread, struct ledger_output *output, struct wall_ms now,
-                      struct error *error)
-{
-	uint32_t taken = 0;
-	for (; taken < output->append_count; taken++) {
-		const struct ledger_append *append = &output->appends[taken];
-		int code = log_append(thread->log, now, append->bytes, append->size, error);
-		if (code == FAULT_BUSY || code == FAULT_NO_SPACE)
-			break;
-		if (code)
-			return code;
-	}
-	if (taken)
-		log_flush(thread->log);
-	thread->log_is_busy = taken < output->append_count;
-	if (!thread->log_is_busy)
-		return 0;
-	struct ledger_output untaken;
-	ledger_unappended(thread->ledger, taken, &untaken);
-	hand_to_outs(thread, untaken.released);
-	output->append_count = taken;
-	return 0;
-}
-
 /* One step with what there is. Returns whether another one follows at once (1), or not (0), or a fault. */
-static int step_once(struct ledger_thread *thread, struct ask *asks, int echo_count, struct error *error)
+static int step_once(struct ledger_thread *thread, struct ask *asks, struct error *error)
 {
-	uint64_t durable = log_durable(thread->log);
-	struct wall_ms now = now_of(thread);
-	struct ledger_input input = {.asks = asks,
-	                             .echoes = thread->echoes,
-	                             .echo_count = (uint32_t)echo_count,
-	                             .durable = durable,
-	                             .now = now,
-	                             .room = log_room(thread->log),
-	                             .draining = get(thread->stopping)};
-	struct ledger_output output;
-	int code = ledger_step(thread->ledger, &input, &output, error);
-	if (code)
-		return code;
+	struct ask_list released = {0};
+	int again = round_step(&thread->round, asks, now_of(thread), get(thread->stopping), &released, error);
+	if (again < 0)
+		return again;
 	add(thread->counters.steps, 1);
-	hand_to_outs(thread, output.released);
-	code = append_all(thread, &output, now, error);
-	if (code)
-		return code;
-	ledger_publish(thread->ledger, durable, thread->views);
+	hand_to_outs(thread, &released);
 	hand_back(thread);
-	return output.append_count > 0 || echo_count > 0;
+	return again;
 }
 
 /* ---- how soon the log will move ---- */
@@ -238,8 +170,7 @@ static int round_of_steps(struct ledger_thread *thread, struct error *error)
 	struct ask *asks = gather(thread);
 	int code = log_failed(thread->log, error);
 	for (bool again = true; again && code >= 0; asks = NULL) {
-		int echoes = take_echoes(thread, error);
-		code = echoes < 0 ? echoes : step_once(thread, asks, echoes, error);
+		code = step_once(thread, asks, error);
 		again = code > 0;
 	}
 	if (code < 0)
@@ -288,7 +219,7 @@ static void sleep_until_log_moves(struct ledger_thread *thread, int64_t ns)
 static void sleep_until_rung(struct ledger_thread *thread)
 {
 	/* What a busy log did not take is due again at once: it is tried again when the log has moved, or a little later. */
-	if (thread->log_is_busy) {
+	if (thread->round.log_is_busy) {
 		sleep_until_log_moves(thread, LOG_SOON_NS);
 		return;
 	}
@@ -356,8 +287,7 @@ static void free_all(struct ledger_thread *thread)
 	free(thread->rings);
 	free(thread->mailboxes);
 	free(thread->outs);
-	free(thread->echoes);
-	free(thread->echo_bytes);
+	round_fini(&thread->round);
 	free(thread);
 }
 
@@ -375,9 +305,7 @@ static int take_buffers(struct ledger_thread *thread, struct error *error)
 	thread->rings = lines_new(loops, sizeof *thread->rings);
 	thread->mailboxes = lines_new(loops, sizeof *thread->mailboxes);
 	thread->outs = calloc(loops, sizeof *thread->outs);
-	thread->echoes = calloc(ECHOES_MAX, sizeof *thread->echoes);
-	thread->echo_bytes = malloc(ECHO_BYTES + RECORD_SIZE_MAX);
-	bool taken = thread->rings && thread->mailboxes && thread->outs && thread->echoes && thread->echo_bytes;
+	bool taken = thread->rings && thread->mailboxes && thread->outs;
 	for (uint32_t loop = 0; taken && loop < loops; loop++)
 		taken = ring_init(&thread->rings[loop], thread->options.ring_size);
 	return taken ? 0
@@ -399,6 +327,8 @@ static int make_ledger(struct ledger_thread *thread, struct error *error)
 	if (code)
 		return code;
 	code = views_new(from->limits.drops, from->limits.skus, from->limits.api_keys, &thread->views, error);
+	if (code == 0 && !round_init(&thread->round, thread->ledger, thread->views, thread->log))
+		code = error_set(error, FAULT_MEMORY, "no memory for the echoes of a step");
 	if (code == 0)
 		ledger_publish(thread->ledger, core_sequence(thread->core), thread->views);
 	return code;

@@ -255,11 +255,22 @@ static bool survives(struct luck *luck)
 	return draw(&luck->state) % 100 < luck->percent;
 }
 
+/* Of an inode without any; all of it will be written. */
+static void take_room(struct inode *inode, uint64_t capacity)
+{
+	if (capacity == 0)
+		return;
+	inode->now = need(malloc(capacity));
+	inode->stable = need(malloc(capacity));
+	inode->dirty = need(calloc(sectors(capacity), 1));
+	inode->capacity = capacity;
+}
+
 static struct inode *crashed_inode(struct platter *into, const struct inode *from, struct luck *luck)
 {
 	struct inode *inode = platter_new_inode(into, from->is_folder);
 	uint64_t size = from->size != from->stable_size && survives(luck) ? from->size : from->stable_size;
-	make_room(inode, from->capacity);
+	take_room(inode, from->capacity);
 	if (from->capacity > 0)
 		memcpy(inode->now, from->stable, from->capacity);
 	for (uint64_t i = 0; i < sectors(from->capacity); i++)

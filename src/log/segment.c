@@ -79,12 +79,13 @@ int segment_header_read(const uint8_t page[DISK_PAGE], const char *name, struct 
 	if (memcmp(page, magic, sizeof magic) != 0)
 		return error_set(error, FAULT_DAMAGED, "%s is damaged at offset 0: it is not a segment of a journal",
 		                 name);
+	/* Every version has its checksum there: a bit that turned is no newer format. */
+	if (get_u32(page + CRC_AT) != crc32c(0, page, CRC_AT))
+		return error_set(error, FAULT_DAMAGED, "%s is damaged at offset 0: its header is not as written", name);
 	if (get_u32(page + 8) > SEGMENT_VERSION)
 		return error_set(error, FAULT_VERSION,
 		                 "%s has format %u, this program knows up to %u: use a newer dibs", name,
 		                 get_u32(page + 8), SEGMENT_VERSION);
-	if (get_u32(page + CRC_AT) != crc32c(0, page, CRC_AT))
-		return error_set(error, FAULT_DAMAGED, "%s is damaged at offset 0: its header is not as written", name);
 	ret->number = get_u64(page + 16);
 	ret->first = get_u64(page + 24);
 	memcpy(ret->hash_before, page + 32, BLAKE_SIZE);

@@ -311,12 +311,13 @@ static int read_header(struct snapshot_reader *reader, uint64_t sequence, struct
 		return fault;
 	if (memcmp(header, magic, sizeof magic) != 0)
 		return damaged(reader, "it is not a snapshot", error);
+	/* Every version has its checksum there: a bit that turned is no newer format. */
+	if (get_u32(header + HEADER_SIZE - 4) != crc32c(0, header, HEADER_SIZE - 4) || get_u64(header + 16) != sequence)
+		return damaged(reader, "its header is not as written", error);
 	if (get_u32(header + 8) > SNAPSHOT_VERSION)
 		return error_set(error, FAULT_VERSION,
 		                 "%s has format %u, this program knows up to %u: use a newer dibs", reader->name,
 		                 get_u32(header + 8), SNAPSHOT_VERSION);
-	if (get_u32(header + HEADER_SIZE - 4) != crc32c(0, header, HEADER_SIZE - 4) || get_u64(header + 16) != sequence)
-		return damaged(reader, "its header is not as written", error);
 	ret_time->ms = (int64_t)get_u64(header + 24);
 	return 0;
 }

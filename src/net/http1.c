@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "net/connection.h"
 #include "net/loop.h"
+#include "net/target.h"
 
 struct state {
 	llhttp_t parser;
@@ -15,7 +16,8 @@ struct state {
 	uint8_t phase;
 	uint8_t blanks;
 	bool head_parsed; /* llhttp says so; it must agree with what the lines say */
-	char before;      /* the byte before the next one, within a head */
+	bool in_trailers; /* behind the last chunk's line */
+	char before;      /* the byte before the next one, within a head or trailers */
 };
 _Static_assert(sizeof(struct state) <= HTTP1_OPAQUE, "HTTP1_OPAQUE holds the parser and what is kept beside it");
 
@@ -70,9 +72,21 @@ static int on_body(llhttp_t *parser, const char *at, size_t size)
 	return HPE_USER;
 }
 
+/* The parser stops here, for trailers are lines as in a head: it would forgive in them what it may not. */
+static int trailers_begin(struct state *s)
+{
+	s->in_trailers = true;
+	s->line_size = s->header_bytes = 0;
+	s->lines = 1;
+	s->before = '\n';
+	return HPE_PAUSED;
+}
+
 static int on_chunk_header(llhttp_t *parser)
 {
 	struct connection *c = parser->data;
+	if (parser->content_length == 0)
+		return trailers_begin(state_of(c));
 	if (parser->content_length <= c->loop->limits->body_bytes - c->incoming->body_size)
 		return 0;
 	refuse(c->incoming, 413, "too_large", "the body is longer than this server takes");
@@ -139,7 +153,7 @@ static enum http1_result request_begin(struct connection *c)
 	s->body_wire = 0;
 	s->line_size = s->header_bytes = s->lines = 0;
 	s->before = 0;
-	s->head_parsed = false;
+	s->head_parsed = s->in_trailers = false;
 	s->phase = HTTP1_HEAD;
 	return HTTP1_MORE;
 }
@@ -270,18 +284,6 @@ static enum method method_of(uint8_t method)
 	}
 }
 
-static struct text text_until(struct text text, char end)
-{
-	const char *at = text.size ? memchr(text.at, end, text.size) : NULL;
-	return at ? (struct text){text.at, (size_t)(at - text.at)} : text;
-}
-
-static struct text text_after(struct text text, size_t size)
-{
-	size = size < text.size ? size : text.size;
-	return (struct text){text.at + size, text.size - size};
-}
-
 static struct text text_trim(struct text text)
 {
 	while (text.size && (text.at[0] == ' ' || text.at[0] == '\t'))
@@ -291,48 +293,10 @@ static struct text text_trim(struct text text)
 	return text;
 }
 
-static bool is_host_byte(char c)
-{
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-		return true;
-	return c != '\0' && strchr("-._~!$&'()*+,;=%:[]", c) != NULL;
-}
-
-static bool is_host(struct text host)
-{
-	for (size_t i = 0; i < host.size; i++)
-		if (!is_host_byte(host.at[i]))
-			return false;
-	return true;
-}
-
-/* "http://host/path" is as good as "/path" (RFC 9112, 3.2.2). The rest of it without scheme and host; NONE: it is not. */
-static struct text target_absolute(struct text target)
-{
-	struct text scheme = text_until(target, ':');
-	struct text rest = text_after(target, scheme.size + 3);
-	if (!header_is(scheme, TEXT("http")) && !header_is(scheme, TEXT("https")))
-		return TEXT_NONE;
-	if (target.size < scheme.size + 3 || memcmp(target.at + scheme.size, "://", 3) != 0)
-		return TEXT_NONE;
-	struct text host = text_until(text_until(rest, '/'), '?');
-	if (host.size == 0 || !is_host(host))
-		return TEXT_NONE;
-	rest = text_after(rest, host.size);
-	return rest.size ? rest : TEXT("/");
-}
-
 static enum http1_result target_parse(struct turn *turn, struct text target)
 {
-	struct exchange *exchange = &turn->exchange;
-	if (target.size && target.at[0] != '/')
-		target = target_absolute(target);
-	if (target.size == 0 || memchr(target.at, '#', target.size))
+	if (!target_cut(target, &turn->exchange.path, &turn->exchange.query))
 		return malformed(turn, "this is not a request target");
-	exchange->path = text_until(target, '?');
-	exchange->query = text_after(target, exchange->path.size + 1);
-	if (exchange->path.size == 0)
-		exchange->path = TEXT("/");
 	return HTTP1_MORE;
 }
 
@@ -420,7 +384,7 @@ static enum http1_result host_check(struct turn *turn, const struct own_headers 
 		return malformed(turn, "more than one Host");
 	if (own->hosts == 0 && parser->http_minor == 1)
 		return malformed(turn, "no Host");
-	if (!is_host(own->host))
+	if (!host_is_sound(own->host))
 		return malformed(turn, "this Host is none");
 	return HTTP1_MORE;
 }
@@ -559,18 +523,61 @@ static enum http1_result chunks_check(struct connection *c)
 	return HTTP1_MORE;
 }
 
+static enum http1_result body_took(struct connection *c, size_t used, const char **bytes, size_t *size)
+{
+	state_of(c)->body_wire += used;
+	*bytes += used;
+	*size -= used;
+	return chunks_check(c);
+}
+
+static bool has_bare_cr(char before, const char *at, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (before == '\r' && at[i] != '\n')
+			return true;
+		before = at[i];
+	}
+	return false;
+}
+
+/* As the head, they are looked at twice, and the two must agree on where they end: else what follows them could be
+ * another request to this server than to one before it. */
+static enum http1_result trailers_feed(struct connection *c, const char **bytes, size_t *size)
+{
+	struct state *s = state_of(c);
+	char before = s->before;
+	size_t used = 0;
+	bool ends = false;
+	enum http1_result result = head_scan(c, *bytes, *size, &used, &ends);
+	if (result != HTTP1_MORE)
+		return result;
+	if (has_bare_cr(before, *bytes, used))
+		return malformed(c->incoming, "a CR without its LF");
+	llhttp_errno_t errno_ = llhttp_execute(&s->parser, *bytes, used);
+	if (errno_ != HPE_OK && errno_ != HPE_PAUSED)
+		return refuse_as_parsed(c->incoming, &s->parser, errno_);
+	if (ends != (errno_ == HPE_PAUSED))
+		return malformed(c->incoming, "trailers that do not end where their lines do");
+	result = body_took(c, used, bytes, size);
+	return result == HTTP1_MORE && ends ? request_ends(c) : result;
+}
+
 static enum http1_result body_feed(struct connection *c, const char **bytes, size_t *size)
 {
 	struct state *s = state_of(c);
+	if (s->in_trailers)
+		return trailers_feed(c, bytes, size);
 	llhttp_errno_t errno_ = llhttp_execute(&s->parser, *bytes, *size);
 	if (errno_ != HPE_OK && errno_ != HPE_PAUSED)
 		return refuse_as_parsed(c->incoming, &s->parser, errno_);
 	size_t used = errno_ == HPE_PAUSED ? (size_t)(llhttp_get_error_pos(&s->parser) - *bytes) : *size;
-	s->body_wire += used;
-	*bytes += used;
-	*size -= used;
-	if (chunks_check(c) != HTTP1_MORE)
+	if (body_took(c, used, bytes, size) != HTTP1_MORE)
 		return HTTP1_REFUSED;
+	if (errno_ == HPE_PAUSED && s->in_trailers) {
+		llhttp_resume(&s->parser);
+		return HTTP1_MORE;
+	}
 	return errno_ == HPE_PAUSED ? request_ends(c) : HTTP1_MORE;
 }
 

@@ -3,7 +3,8 @@
  * A head is looked at twice. First line by line as it arrives, for what a parser may forgive and this server does not:
  * bare LF, folded lines, lines without a name, too many, too long. Then llhttp reads the same bytes from the turn's
  * arena, where they were copied to once: tokens, versions, lengths and codings are its judgement. When the head is whole
- * a table is made of it and what remains is checked: one Host, a target, Transfer-Encoding, Expect.
+ * a table is made of it and what remains is checked: one Host, a target, Transfer-Encoding, Expect. The trailers behind a
+ * body in chunks are lines like these, and are looked at twice as well.
  *
  * Thread   the loop's.
  */

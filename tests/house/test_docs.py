@@ -11,7 +11,7 @@ DOCS = tree.files("*.md")
 TOP = ("src/", "tests/", "docs/", "scripts/", "deploy/", "bench/", ".ci/")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"`([^`\n]+)`")
-BUILT = ("build/", "build-asan/", "build-tsan/")
+BUILT = ("build/", "build-asan/", "build-tsan/", "build-fuzz/")
 
 
 def without_blocks(text):
@@ -101,7 +101,8 @@ class Settings(unittest.TestCase):
 
 def text_files():
     binary = {".png", ".ico", ".gz", ".snap", ".seg"}
-    return [path for path in tree.files() if path.suffix not in binary and path.name != "LICENSE"]
+    return [path for path in tree.files() if path.suffix not in binary and path.name != "LICENSE"
+            and not tree.is_fuzz_input(path)]
 
 
 if __name__ == "__main__":

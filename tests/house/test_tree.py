@@ -9,6 +9,7 @@ import tree
 
 FUNCTION_LINES_MAX = 70  # what fits a screen; the median is near 13
 FILE_LINES_MAX = 600
+FUZZ_INPUTS_MAX, FUZZ_BYTES_MAX = 60, 100_000  # of one target; as scripts/fuzz.py keeps them
 
 # Longer, each for its reason: "path" or "path:function" -> why it is better in one piece.
 LONG = {}
@@ -77,7 +78,7 @@ class Size(unittest.TestCase):
 class Clean(unittest.TestCase):
     def lines(self):
         for path in tree.files():
-            if path.suffix in TEXT_SUFFIXES:
+            if path.suffix in TEXT_SUFFIXES and not tree.is_fuzz_input(path):
                 for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
                     yield f"{tree.name_of(path)}:{number}", line
 
@@ -105,9 +106,24 @@ class Clean(unittest.TestCase):
         """A .c file that the build does not know is dead."""
         commands = json.loads((tree.BUILD / "compile_commands.json").read_text())
         built = {(Path(entry["directory"]) / entry["file"]).resolve() for entry in commands}
-        wrong = [tree.name_of(path) for path in tree.files("src/*.c", "bench/*.c", "tests/unit/*.c")
+        wrong = [tree.name_of(path) for path in tree.files("src/*.c", "bench/*.c", "tests/unit/*.c", "tests/fuzz/*.c")
                  if path not in built]
         self.assertEqual(wrong, [])
+
+
+class FuzzInputs(unittest.TestCase):
+    """They are kept few and small: every one of them is run by everybody's `make test`."""
+
+    def test_they_are_few_and_small(self):
+        for folder in (tree.ROOT / "tests" / "fuzz" / "corpus").iterdir():
+            inputs = list(folder.iterdir())
+            self.assertLessEqual(len(inputs), FUZZ_INPUTS_MAX, folder.name)
+            self.assertLessEqual(sum(path.stat().st_size for path in inputs), FUZZ_BYTES_MAX, folder.name)
+
+    def test_every_target_has_some(self):
+        targets = {path.stem.removeprefix("fuzz_") for path in tree.files("tests/fuzz/fuzz_*.c")}
+        folders = {path.parent.name for path in tree.files("tests/fuzz/corpus/*")}
+        self.assertEqual(targets, folders)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ def files(*patterns):
     return sorted(ROOT / name for name in set(listed.split("\0")) - {""} if (ROOT / name).is_file())
 
 
+def is_fuzz_input(path):
+    """Any bytes at all: not a text of ours."""
+    return name_of(path).startswith(("tests/fuzz/corpus/", "tests/fuzz/crashes/"))
+
+
 def name_of(path):
     return path.relative_to(ROOT).as_posix()
 

@@ -38,6 +38,15 @@ static void a_long_message_is_cut_and_ended(void **state)
 }
 
 /* API.md: 0 done · 1 it did not work · 2 wrong usage · 3 damaged data · 4 disk failure. */
+/* Found by the fuzz targets of settings and of command lines: a value with a line's end in it made a message of two lines,
+ * and one with an escape sequence would have reached the operator's terminal. */
+static void a_message_is_one_line_whatever_it_quotes(void **state)
+{
+	struct error error;
+	error_set(&error, FAULT_CONFIG, "\"%s\" is not a number", "1\n2\033[2J\x7f\t\xc3\xa9");
+	assert_string_equal(error.text, "\"1?2?[2J??\xc3\xa9\" is not a number");
+}
+
 static void every_fault_has_its_exit_status(void **state)
 {
 	static const struct {
@@ -106,6 +115,7 @@ int main(void)
 	    cmocka_unit_test(the_code_comes_back),
 	    cmocka_unit_test(nobody_has_to_ask),
 	    cmocka_unit_test(a_long_message_is_cut_and_ended),
+	    cmocka_unit_test(a_message_is_one_line_whatever_it_quotes),
 	    cmocka_unit_test(every_fault_has_its_exit_status),
 	    cmocka_unit_test(a_bug_stops_the_process_and_says_where),
 	    cmocka_unit_test(what_holds_costs_nothing),

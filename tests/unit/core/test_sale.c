@@ -343,6 +343,33 @@ static void a_claim_short_of_units_expires_what_is_due(void **state)
 	play_end(&play);
 }
 
+/* The story: the bound was said to be met for certain at the very time when an order of the buyer's was to leave. */
+static void room_that_comes_by_leaving_is_for_the_log_to_tell(void **state)
+{
+	struct play play = play_begin();
+	struct outcome outcome;
+	play_create(&play,
+	            (struct play_drop){
+			.id = "shoe", .stock = 50, .limit = 1, .hold_seconds = 10, .keep_seconds = KEEP_SECONDS_MIN});
+	play_on_drop(&play, COMMAND_DROP_OPEN, "shoe");
+	for (int i = 0; i < ORDERS_PER_BUYER_MAX; i++) {
+		play_claim(&play, "shoe", "ann", "");
+		play_cancel(&play, play.outcome.order);
+	}
+	int64_t leaves_at = play.now + (int64_t)KEEP_SECONDS_MIN * 1000;
+	struct command claim = play_claim_command(&play, "shoe", "ann", "", 0, 1);
+	claim.claim.latest = WALL_NEVER;
+	core_decide(play.core, (struct wall_ms){leaves_at - 1}, &claim, &outcome);
+	assert_int_equal(outcome.verdict, VERDICT_TOO_MANY_ORDERS);
+	assert_true(outcome.certain);
+	core_decide(play.core, (struct wall_ms){leaves_at}, &claim, &outcome);
+	assert_false(outcome.certain);
+	play.now = leaves_at;
+	play_apply(&play, &claim);
+	assert_int_equal(play.outcome.verdict, VERDICT_GRANTED);
+	play_end(&play);
+}
+
 static void a_late_claim_grants_nothing(void **state)
 {
 	struct play play = play_begin();
@@ -377,6 +404,7 @@ int main(void)
 	    cmocka_unit_test(a_buyer_has_a_bounded_number_of_orders),
 	    cmocka_unit_test(expiry_is_bounded_and_a_short_claim_does_not_wait_for_its_turn),
 	    cmocka_unit_test(a_claim_short_of_units_expires_what_is_due),
+	    cmocka_unit_test(room_that_comes_by_leaving_is_for_the_log_to_tell),
 	    cmocka_unit_test(a_late_claim_grants_nothing),
 	};
 	return cmocka_run_group_tests_name("sale", tests, NULL, NULL);

@@ -360,6 +360,51 @@ static void a_lost_append_is_an_unknown_outcome_in_time(void **state)
 	play_close(play);
 }
 
+/* The simulator found it: a server that stood still for longer than the time-out (a machine put to sleep) gave up claims
+ * whose echoes it had not read yet, took new ones for their places in the pool, and then met all of them in the log:
+ * more orders than the pool holds, and no fold any more. */
+static void claims_given_up_keep_their_places_until_they_come_too_late(void **state)
+{
+	struct play *play = play_prepare();
+	play->limits.orders = 2;
+	play_begin(play);
+	play_round(play);
+	play_drop(play, "shoes", 10, 0, 600);
+	play->hold_echoes = true;
+	struct ask *anna = play_claim(play, "shoes", "anna", NULL, 1),
+		   *bert = play_claim(play, "shoes", "bert", NULL, 1);
+	play_step(play);
+	play->now.ms += 5001;
+	struct ask *cleo = play_claim(play, "shoes", "cleo", NULL, 1);
+	play_step(play);
+	assert_int_equal(anna->answer.verdict, VERDICT_UNKNOWN_OUTCOME);
+	assert_int_equal(bert->answer.verdict, VERDICT_UNKNOWN_OUTCOME);
+	assert_int_equal(cleo->answer.verdict, VERDICT_OVERLOADED);
+	play->hold_echoes = false;
+	play_round(play);
+	assert_int_equal(core_order_count(play->core), 2);
+	play_close(play);
+}
+
+static void claims_that_were_lost_give_their_places_back(void **state)
+{
+	struct play *play = play_prepare();
+	play->limits.orders = 1;
+	play_begin(play);
+	play_round(play);
+	play_drop(play, "shoes", 10, 0, 600);
+	struct ask *anna = play_claim(play, "shoes", "anna", NULL, 1);
+	play_step(play);
+	lose_last(play);
+	play->now.ms += 5001;
+	play_round(play); /* its TICK */
+	assert_int_equal(anna->answer.verdict, VERDICT_UNKNOWN_OUTCOME);
+	struct ask *bert = play_claim(play, "shoes", "bert", NULL, 1);
+	play_round(play);
+	assert_int_equal(bert->answer.verdict, VERDICT_GRANTED);
+	play_close(play);
+}
+
 static void a_claim_that_comes_too_late_grants_nothing(void **state)
 {
 	struct play *play = play_open();
@@ -367,10 +412,11 @@ static void a_claim_that_comes_too_late_grants_nothing(void **state)
 	play->hold_echoes = true;
 	struct ask *anna = play_claim(play, "shoes", "anna", "k", 1);
 	play_step(play);
+	struct play_record *claim = &play->records[play->record_count - 1];
 	play->now.ms += 5001;
 	play_step(play);
 	assert_int_equal(anna->answer.verdict, VERDICT_UNKNOWN_OUTCOME);
-	play->records[play->record_count - 1].time = play->now; /* now it comes, at the log's time */
+	claim->time = play->now; /* now it comes, at the log's time */
 	play->hold_echoes = false;
 	play_round(play);
 	assert_int_equal(play_free_shown(play, "shoes"), 1);
@@ -424,6 +470,8 @@ int main(void)
 	    cmocka_unit_test(a_late_append_took_nothing_and_says_so),
 	    cmocka_unit_test(a_doubled_append_grants_once),
 	    cmocka_unit_test(a_lost_append_is_an_unknown_outcome_in_time),
+	    cmocka_unit_test(claims_given_up_keep_their_places_until_they_come_too_late),
+	    cmocka_unit_test(claims_that_were_lost_give_their_places_back),
 	    cmocka_unit_test(a_claim_that_comes_too_late_grants_nothing),
 	    cmocka_unit_test(a_later_record_tells_that_the_one_before_was_lost),
 	    cmocka_unit_test(a_log_whose_time_jumps_is_followed),

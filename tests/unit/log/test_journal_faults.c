@@ -163,11 +163,12 @@ static void any_damaged_byte_is_noticed(void **state)
 		uint8_t bit = (uint8_t)(1u << offset % 8);
 		assert_true(disk_memory_corrupt(disk, FIRST_SEGMENT, offset, bit));
 		int fault = journal_verify(disk, &recovery, &error);
-		if (fault != FAULT_DAMAGED && fault != FAULT_VERSION)
+		if (fault !=
+		    FAULT_DAMAGED) /* nor is it a newer format: the simulator found the header's version to be */
 			fail_msg("a changed byte at %llu goes unnoticed: %d", (unsigned long long)offset, fault);
 		snprintf(place, sizeof place, FIRST_SEGMENT " is damaged at offset %llu",
 		         (unsigned long long)(offset / DISK_PAGE * DISK_PAGE));
-		if (fault == FAULT_DAMAGED && !strstr(error.text, place))
+		if (!strstr(error.text, place))
 			fail_msg("byte %llu: it says %s", (unsigned long long)offset, error.text);
 		assert_true(disk_memory_corrupt(disk, FIRST_SEGMENT, offset, bit));
 	}
@@ -394,6 +395,7 @@ static void a_newer_segment_is_refused(void **state)
 	uint8_t page[DISK_PAGE];
 	read_page(disk, FIRST_SEGMENT, 0, page);
 	put_u32(page + 8, SEGMENT_VERSION + 1);
+	put_u32(page + DISK_PAGE - 4, crc32c(0, page, DISK_PAGE - 4));
 	write_page(disk, FIRST_SEGMENT, 0, page);
 	expect_refusal(disk, 1, FAULT_VERSION, "use a newer dibs");
 	disk_done(disk);

@@ -119,6 +119,16 @@ static const struct wire_case bad_cases[] = {
         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n0\r\n\r\n", 400),
     BAD("a bare LF behind a chunk",
         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\n0\r\n\r\n", 400),
+    /* Found by the fuzz target of chunked bodies: the parser takes these, and whoever stands before it may see them end
+     * elsewhere, and so another next request. */
+    BAD("a bare LF for the trailers' end",
+        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\n", 400),
+    BAD("a bare LF behind a trailer",
+        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\n\r\n", 400),
+    BAD("a bare CR in a trailer",
+        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\rc\r\n\r\n", 400),
+    BAD("a folded trailer",
+        "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n c\r\n\r\n", 400),
     BAD("a trailer that is none",
         "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA B: c\r\n\r\n", 400),
     BAD("a blank before the colon", "GET /echo HTTP/1.1\r\nHost : a\r\n\r\n", 400),
