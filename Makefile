@@ -14,6 +14,7 @@
 #   make disks      file systems shut down, syncs that fail, no room  SHUTDOWNS=200 SYNCS=100 FULL=20 SEED=1
 #   make faults     calls that fail, memory that runs out             FAULTS="--disk 300 --each 200" SEED=1
 #   make bench      what it measures, each against a reference         BENCH="--quick"
+#   make coverage   which branches of the rules and of the recovery no test takes
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
 #   make fuzz       the fuzz targets, each for a while             SECONDS=60 FUZZ="http1 codec"
@@ -52,7 +53,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults coverage
 
 all: build
 
@@ -87,6 +88,10 @@ disks: build
 
 faults: build
 	@$(PYTHON) tests/crash/faults.py --seed $(SEED) $(FAULTS)
+
+coverage:
+	@scripts/deps.sh build coverage
+	@$(PYTHON) scripts/coverage.py
 
 san:
 	@scripts/deps.sh build test
@@ -135,4 +140,4 @@ install: configure
 	@echo "installed under $(DESTDIR)$(PREFIX)"
 
 clean:
-	@rm -rf build build-asan build-tsan build-fuzz
+	@rm -rf build build-asan build-tsan build-coverage build-fuzz

@@ -199,6 +199,11 @@ def stage_unit(stage):
     return meson_test(stage, BUILD)
 
 
+def stage_coverage(stage):
+    """The unit tests once more, counted: each measured file is one case."""
+    return counting_program(stage, [sys.executable, "scripts/coverage.py"], 10)
+
+
 def stage_story(stage):
     return pytest_run(stage, [*in_parallel(), "tests/story"], 12, {"DIBS_BIN": str(BUILD / BINARY)})
 
@@ -253,6 +258,7 @@ STAGES = {
     "lint": stage_lint,
     "house": stage_house,
     "unit": stage_unit,
+    "coverage": stage_coverage,
     "story": stage_story,
     "crash": stage_crash,
     "sim": stage_sim,

@@ -265,7 +265,7 @@ static int fold(struct wiring *wiring, struct error *error)
 	loaded = clock_mono();
 	if (rc == 0)
 		rc = open_journal(wiring, snapshot + 1, error);
-	if (rc < 0)
+	if (rc)
 		return rc;
 	core_prefault(wiring->core);
 	opened = clock_mono();

@@ -160,14 +160,14 @@ static bool restock_fits(const struct core *core, const struct command *command)
 {
 	const struct drop *drop = &core->drops[command->drop.drop];
 	const struct sku *sku = &core->skus[drop->first_sku + command->drop.sku];
+	must(command->drop.sku < drop->sku_count); /* else it was an unknown SKU, not a wrong state */
 	return (int64_t)sku->stock + command->drop.quantity >= (int64_t)sku->held + sku->sold;
 }
 
 static void apply_drop(struct core *core, uint64_t sequence, int64_t time, const struct command *command,
                        struct outcome *ret)
 {
-	if (ret->verdict == VERDICT_WRONG_STATE && command->kind == COMMAND_DROP_RESTOCK &&
-	    command->drop.sku < core->drops[ret->drop].sku_count) {
+	if (ret->verdict == VERDICT_WRONG_STATE && command->kind == COMMAND_DROP_RESTOCK) {
 		due_expire_drop(core, ret->drop, sequence, time, restock_fits, command);
 		core_decide(core, (struct wall_ms){time}, command, ret);
 	}

@@ -146,7 +146,7 @@ int core_check_step(const struct core *core, struct error *error)
 	if (core->touched_drop == NO_DROP)
 		return 0;
 	int code = check_skus_of(core, core->touched_drop, error);
-	if (code == 0 && core->touched_order != NO_ORDER && core->orders[core->touched_order].sequence)
+	if (code == 0 && core->touched_order != NO_ORDER)
 		code = check_buyer(
 		    core, order_newest_of(core, core->touched_drop, core->orders[core->touched_order].buyer), error);
 	return code;

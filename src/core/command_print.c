@@ -226,7 +226,8 @@ void command_print(struct buf *out, const struct command *command)
 	buf_printf(out, "%-12s", command_kind_name(command->kind));
 	for (size_t i = 0; i < json.size; i++) {
 		char c = json.at[i];
-		if (c == '"' && !escaped)
+		bool ends_text = c == '"' && !escaped;
+		if (ends_text)
 			quoted = !quoted;
 		escaped = quoted && c == '\\' && !escaped;
 		if (!quoted && (c == '[' || c == '{'))
@@ -237,7 +238,7 @@ void command_print(struct buf *out, const struct command *command)
 			c = ' ';
 		else if (!quoted && depth == 0 && c == ':')
 			c = '=';
-		else if (c == '"' && depth == 0)
+		else if (ends_text && depth == 0)
 			continue;
 		buf_put(out, &c, 1);
 	}

@@ -45,6 +45,10 @@ static int enter(struct memory_disk *disk, const char *call, const char *name, s
 		pthread_mutex_unlock(&disk->lock);
 		return error_set(error, FAULT_IO, "%s %s: the power is off", call, name);
 	}
+	if (is_due(&disk->faults.fail_call_in)) {
+		pthread_mutex_unlock(&disk->lock);
+		return error_set(error, FAULT_IO, "%s %s: the medium does not answer", call, name);
+	}
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #define DISK_SECTOR 512 /* what a disk writes whole or not at all */
 
 struct disk_memory_faults {
+	uint32_t fail_call_in;   /* nothing of the n-th call, whatever it is, is done: FAULT_IO */
 	uint32_t crash_in;       /* the n-th call is the last that reaches the disk, perhaps in part; then all fail */
 	uint32_t fail_sync_in;   /* the n-th sync of a file fails with FAULT_IO */
 	bool fail_sync_for_good; /* and all after it */

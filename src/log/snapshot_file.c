@@ -153,15 +153,17 @@ static int put(struct snapshot_writer *writer, const uint8_t *bytes, size_t size
 	return 0;
 }
 
-static int put_header(struct snapshot_writer *writer, struct wall_ms time, struct error *error)
+/* The first bytes of the buffer: nothing is written yet that could fail. */
+static void put_header(struct snapshot_writer *writer, struct wall_ms time)
 {
-	uint8_t header[HEADER_SIZE] = {0};
+	uint8_t *header = writer->buffer;
+	memset(header, 0, HEADER_SIZE);
 	memcpy(header, magic, sizeof magic);
 	put_u32(header + 8, SNAPSHOT_VERSION);
 	put_u64(header + 16, writer->sequence);
 	put_u64(header + 24, (uint64_t)time.ms);
 	put_u32(header + HEADER_SIZE - 4, crc32c(0, header, HEADER_SIZE - 4));
-	return put(writer, header, sizeof header, error);
+	writer->held = HEADER_SIZE;
 }
 
 static int put_trailer(struct snapshot_writer *writer, struct error *error)
@@ -204,12 +206,9 @@ int snapshot_begin(struct disk *disk, uint64_t sequence, struct wall_ms time, st
 		free(writer);
 		return fault;
 	}
-	fault = put_header(writer, time, error);
-	if (fault)
-		snapshot_abandon(writer);
-	else
-		*ret = writer;
-	return fault;
+	put_header(writer, time);
+	*ret = writer;
+	return 0;
 }
 
 int snapshot_write(void *context, const void *bytes, size_t size, struct error *error)

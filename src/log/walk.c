@@ -147,7 +147,8 @@ static int walk_batches(struct walk *walk, bool is_last, struct error *error)
 		if (is_sound == 0)
 			return 0;
 	}
-	if (!is_last && walk->at.next != walk->segment->last + 1)
+	/* Only a segment that has a next one comes here. */
+	if (walk->at.next != walk->segment->last + 1)
 		return journal_damaged(error, walk->name, walk->at.offset, walk->at.next,
 		                       "it runs into the next segment");
 	return 0;

@@ -3,6 +3,17 @@
 
 #include <stdlib.h>
 
+/* Linked with --wrap: the n-th realloc has no memory to give; 0: each has. */
+static unsigned no_memory_in;
+
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return no_memory_in && --no_memory_in == 0 ? NULL : __real_realloc(old, size);
+}
+
 static struct command_scratch scratch;
 static uint8_t bytes[65536], again[65536];
 
@@ -166,6 +177,73 @@ static void records_are_printed_for_people_and_programs(void **state)
 	buf_fini(&out);
 }
 
+static void expect_printed(const struct command *command, const char *printed)
+{
+	struct buf out = {0};
+	command_print(&out, command);
+	buf_put(&out, "", 1);
+	assert_string_equal(out.at, printed);
+	buf_fini(&out);
+}
+
+static void every_kind_is_printed(void **state)
+{
+	for (size_t i = 0; i < SAMPLES; i++) {
+		struct buf line = {0}, json = {0};
+		const char *name = command_kind_name(samples[i].kind);
+		command_print(&line, &samples[i]);
+		command_print_json(&json, &samples[i]);
+		assert_false(line.failed || json.failed);
+		assert_memory_equal(line.at, name, strlen(name));
+		assert_memory_equal(json.at, "{\"kind\":\"", 9);
+		assert_memory_equal(json.at + 9, name, strlen(name));
+		buf_fini(&line);
+		buf_fini(&json);
+	}
+	expect_printed(&samples[4], "counts       drop=7 refused={\"sold_out\":99,\"not_eligible\":1}");
+	expect_printed(&samples[6], "drop_open    actor=k_a drop=3");
+	expect_printed(&samples[8], "drop_restock key=r drop=3 sku=1 quantity=-5");
+	assert_string_equal(command_kind_name((enum command_kind)250), "unknown");
+}
+
+/* What stands in quotes is no punctuation of the line. */
+static void quotes_in_a_text_do_not_confuse_the_line(void **state)
+{
+	struct command claim = samples[9];
+	claim.key = TEXT_NONE;
+	claim.claim.buyer = TEXT("a\"[,:\\");
+	claim.claim.latest = WALL_NEVER;
+	claim.claim.line_count = 1;
+	expect_printed(&claim, "claim        drop=3 buyer=a\\\"[,:\\\\ lines=[{\"sku\":0,\"quantity\":1}]");
+}
+
+/* The line is made from another text, and either may lack memory: half a line is none. */
+static void a_line_that_memory_fails_says_so(void **state)
+{
+	unsigned failed = 0;
+	for (bool is_whole = false; !is_whole; failed += !is_whole) {
+		struct buf out = {0};
+		no_memory_in = failed + 1;
+		command_print(&out, &samples[9]);
+		is_whole = no_memory_in > 0;
+		no_memory_in = 0;
+		assert_int_equal(out.failed, !is_whole);
+		buf_fini(&out);
+	}
+	assert_int_equal(failed, 2);
+}
+
+static void a_drop_is_created_where_there_is_room_for_its_skus(void **state)
+{
+	struct command command;
+	struct error error;
+	int size = command_encode(&samples[5], bytes, sizeof bytes);
+	assert_int_equal(command_decode(bytes, (size_t)size, NULL, &command, &error), FAULT_INVALID);
+	size = command_encode(&samples[6], bytes, sizeof bytes);
+	assert_int_equal(command_decode(bytes, (size_t)size, NULL, &command, &error), 0);
+	assert_int_equal(command_decode(bytes, (size_t)RECORD_SIZE_MAX + 1, &scratch, &command, &error), FAULT_DAMAGED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +254,10 @@ int main(void)
 	    cmocka_unit_test(bounds_are_kept_at_their_edge),
 	    cmocka_unit_test(an_unknown_kind_or_format_asks_for_a_newer_program),
 	    cmocka_unit_test(records_are_printed_for_people_and_programs),
+	    cmocka_unit_test(every_kind_is_printed),
+	    cmocka_unit_test(quotes_in_a_text_do_not_confuse_the_line),
+	    cmocka_unit_test(a_line_that_memory_fails_says_so),
+	    cmocka_unit_test(a_drop_is_created_where_there_is_room_for_its_skus),
 	};
 	return cmocka_run_group_tests_name("command", tests, fill_samples, NULL);
 }

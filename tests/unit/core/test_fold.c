@@ -238,6 +238,28 @@ static void of_a_snapshot_without_what_has_left_everything_may_have(void **state
 	play_end(&play);
 }
 
+/* One of the first format from before anything had left lacks nothing. */
+static void of_a_snapshot_before_anything_left_all_is_known(void **state)
+{
+	struct tape tape = {0};
+	struct core *core;
+	struct play play = play_begin();
+	two_drops(&play);
+	some_sales(&play, 0, 50);
+	assert_int_equal(core_save(play.core, tape_write, &tape, &play.error), 0);
+	turn_into_version_one(&tape, play.core);
+	assert_int_equal(load(&tape, 1, &core, &play.error), 0);
+	core_free(play.core);
+	play.core = core;
+	play.now += 10000;
+	play_tick(&play);
+	assert_true(core_left_count(play.core) > 0);
+	assert_true(key_may_have_left(play.core, &play, 3));
+	assert_false(key_may_have_left(play.core, &play, 61));
+	free(tape.bytes);
+	play_end(&play);
+}
+
 static void a_snapshot_with_more_left_than_fits_names_the_setting(void **state)
 {
 	struct tape tape = {0};
@@ -497,6 +519,7 @@ int main(void)
 	    cmocka_unit_test(a_snapshot_that_does_not_fit_names_the_setting),
 	    cmocka_unit_test(a_snapshot_keeps_what_has_left),
 	    cmocka_unit_test(of_a_snapshot_without_what_has_left_everything_may_have),
+	    cmocka_unit_test(of_a_snapshot_before_anything_left_all_is_known),
 	    cmocka_unit_test(a_snapshot_with_more_left_than_fits_names_the_setting),
 	    cmocka_unit_test(a_snapshot_of_a_newer_format_is_refused),
 	    cmocka_unit_test(a_snapshot_of_newer_rules_is_not_loaded),

@@ -2,6 +2,8 @@
 #include "play.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/state.h"
 
@@ -138,6 +140,37 @@ static void filters_that_differ_are_told_apart_unless_settings_made_them_so(void
 	free(large.memory);
 }
 
+/* A restart with a smaller left-max and one with a larger: a layer has taken more than it is made for, and then others
+ * were opened. Nothing is lost, and nothing can be said by comparing. */
+static void a_blurred_layer_is_not_compared(void **state)
+{
+	struct stage small = stage_of(1), large = stage_of(4 * LEFT_FIRST_KEYS),
+		     straight = stage_of(4 * LEFT_FIRST_KEYS);
+	put_until(&small, LEFT_FIRST_KEYS * 3 / 2);
+	memcpy(large.memory, small.memory, left_layers_bytes(1));
+	large.filter.heart = small.filter.heart;
+	put_until(&large, LEFT_FIRST_KEYS * 3 / 2 + 1);
+	put_until(&straight, LEFT_FIRST_KEYS * 3 / 2 + 1);
+	assert_int_equal(large.filter.heart.layers, straight.filter.heart.layers);
+	assert_memory_not_equal(large.memory, straight.memory, left_layers_bytes(2));
+	assert_true(left_filter_agrees(&large.filter, &straight.filter));
+	assert_true(left_filter_agrees(&straight.filter, &large.filter));
+	assert_all_held(&large);
+	free(small.memory);
+	free(large.memory);
+	free(straight.memory);
+}
+
+static void two_empty_filters_agree(void **state)
+{
+	struct stage one = stage_of(1), two = stage_of(4 * LEFT_FIRST_KEYS);
+	assert_true(left_filter_agrees(&one.filter, &two.filter));
+	put_until(&two, 1);
+	assert_false(left_filter_agrees(&one.filter, &two.filter));
+	free(one.memory);
+	free(two.memory);
+}
+
 /* ---- in a core ---- */
 
 static bool may_have_left(const struct play *play, const char *drop, const char *buyer, const char *key)
@@ -182,6 +215,7 @@ static void only_a_key_whose_order_has_left_may_have_left(void **state)
 	all_leave(&play);
 	assert_false(may_have_left(&play, "hat", "ann", "k1")); /* a key belongs to its drop */
 	assert_true(may_have_left(&play, "hat", "cid", "k1"));
+	assert_false(may_have_left(&play, "none", "cid", "k1"));
 	play_end(&play);
 }
 
@@ -227,6 +261,49 @@ static void of_a_hundred_thousand_orders_each_is_found_and_hardly_a_stranger(voi
 	play_end(&play);
 }
 
+/* ---- its memory ---- */
+
+static bool is_resident(const struct core *core, size_t offset)
+{
+	unsigned char is = 0;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	assert_int_equal(mincore((char *)core->memory + offset / page * page, 1, &is), 0);
+	return is & 1;
+}
+
+static bool system_can_populate(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *at = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool can = madvise(at, page, MADV_POPULATE_WRITE) == 0;
+	munmap(at, page);
+	return can;
+}
+
+/* A server touches its pools before it is asked for the first time, and of the filter the layers that are open and the
+ * next one; not the many that may never come. */
+static void what_is_used_first_is_touched_first(void **state)
+{
+	struct core_limits limits = {
+	    .drops = 2, .skus = 2, .orders = 200000, .lines = 1, .api_keys = 1, .left = 512 << 20};
+	struct play play = play_begin_with(limits);
+	size_t opened = play.core->pools_size;
+	if (!system_can_populate())
+		skip();
+	core_prefault(play.core);
+	for (size_t at = 0; at < opened; at += opened / 64)
+		assert_true(is_resident(play.core, at));
+	assert_true(is_resident(play.core, opened + left_layers_bytes(1) - 1));
+	assert_false(is_resident(play.core, core_memory(play.core) - 1));
+	play_end(&play);
+	limits.left = 1; /* one layer, and with the first key it is open: there is no next one */
+	play = play_begin_with(limits);
+	left_filter_put(&play.core->left, 5);
+	core_prefault(play.core);
+	assert_true(is_resident(play.core, core_memory(play.core) - 1));
+	play_end(&play);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +313,9 @@ int main(void)
 	    cmocka_unit_test(it_grows_by_layers_each_as_large_as_all_before),
 	    cmocka_unit_test(the_highest_and_the_lowest_hash_have_their_places),
 	    cmocka_unit_test(filters_that_differ_are_told_apart_unless_settings_made_them_so),
+	    cmocka_unit_test(a_blurred_layer_is_not_compared),
+	    cmocka_unit_test(two_empty_filters_agree),
+	    cmocka_unit_test(what_is_used_first_is_touched_first),
 	    cmocka_unit_test(only_a_key_whose_order_has_left_may_have_left),
 	    cmocka_unit_test(what_an_archived_drop_lets_go_may_have_left),
 	    cmocka_unit_test(of_a_hundred_thousand_orders_each_is_found_and_hardly_a_stranger),

@@ -1,4 +1,5 @@
 /* The codec of batches, the header page of segments, the ring: each by itself. */
+#include "base/crc32c.h"
 #include "log/batch.h"
 #include "log/ring.h"
 #include "log/segment.h"
@@ -60,6 +61,62 @@ static void every_bit_of_a_batch_counts(void **state)
 	}
 }
 
+/* Checksums are no secret: whoever sets them right still writes no batch that a reader would run out of. */
+static void set_header_checksum(void)
+{
+	put_u32(bytes + 120, crc32c(0, bytes, 120));
+}
+
+static void expect_size(uint32_t size, enum batch_look look)
+{
+	struct batch_writer writer = written(1);
+	struct batch_header header;
+	batch_finish(&writer);
+	put_u32(bytes + 8, size);
+	set_header_checksum();
+	assert_int_equal(batch_look(bytes, &header), look);
+}
+
+static void a_batch_has_a_least_and_a_largest_size(void **state)
+{
+	expect_size(BATCH_HEADER_SIZE - 1, BATCH_NONE);
+	expect_size(BATCH_HEADER_SIZE, BATCH_HEADER);
+	expect_size(BATCH_SIZE_MAX, BATCH_HEADER);
+	expect_size(BATCH_SIZE_MAX + 1, BATCH_NONE);
+}
+
+/* Two records of 20 bytes; one number at `at` is changed; all checksums are right. */
+static bool is_sound_with(uint32_t at, uint32_t value)
+{
+	static const uint8_t record[20] = {1};
+	struct batch_writer writer;
+	struct batch_header header;
+	struct wall_ms time;
+	batch_begin(&writer, bytes);
+	batch_add(&writer, time_of(1), record, sizeof record);
+	batch_add(&writer, time_of(2), record, sizeof record);
+	batch_finish(&writer);
+	put_u32(bytes + at, value);
+	set_header_checksum();
+	put_u32(bytes + 124, crc32c(crc32c(0, bytes, 124), bytes + BATCH_HEADER_SIZE, DISK_PAGE - BATCH_HEADER_SIZE));
+	assert_int_equal(batch_look(bytes, &header), BATCH_HEADER);
+	return batch_is_sound(bytes, &header, &time);
+}
+
+static void records_fill_a_batch_exactly(void **state)
+{
+	const uint32_t size = 8, count = 12, frame = BATCH_FRAME_SIZE + 20, first = BATCH_HEADER_SIZE;
+	assert_true(is_sound_with(count, 2));
+	assert_false(is_sound_with(count, 1));                    /* something is left */
+	assert_false(is_sound_with(count, 3));                    /* the next frame is not there */
+	assert_false(is_sound_with(size, first + 2 * frame + 7)); /* … nor all of it */
+	assert_false(is_sound_with(size, first + 2 * frame - 1)); /* the last record is cut off */
+	assert_false(is_sound_with(first + frame, 21));           /* the same, by its own size */
+	assert_false(is_sound_with(first + frame, UINT32_MAX));   /* far beyond memory */
+	assert_true(is_sound_with(first + 4, 3));                 /* both in one millisecond */
+	assert_false(is_sound_with(first + 4, 4));                /* the second is earlier */
+}
+
 static void a_seal_is_an_empty_batch(void **state)
 {
 	struct batch_writer writer = written(0);
@@ -115,6 +172,7 @@ static void names_of_segments(void **state)
 	assert_true(segment_name_parse("18446744073709551615.seg", &first));
 	assert_true(first == UINT64_MAX);
 	assert_false(segment_name_parse("18446744073709551616.seg", &first));
+	assert_false(segment_name_parse("99999999999999999999.seg", &first));
 	assert_false(segment_name_parse("00000000000000000000.seg", &first));
 	assert_false(segment_name_parse("0000000000000000042.seg", &first));
 	assert_false(segment_name_parse("00000000000000000042.seg.tmp", &first));
@@ -185,6 +243,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_batch_is_read_as_it_was_written),
 	    cmocka_unit_test(every_bit_of_a_batch_counts),
+	    cmocka_unit_test(a_batch_has_a_least_and_a_largest_size),
+	    cmocka_unit_test(records_fill_a_batch_exactly),
 	    cmocka_unit_test(a_seal_is_an_empty_batch),
 	    cmocka_unit_test(a_record_without_a_header_has_no_incarnation),
 	    cmocka_unit_test(pages_are_rounded_up),
