@@ -11,8 +11,6 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-
-	"github.com/anishathalye/porcupine"
 )
 
 // How far the wall clock may be from the time in the log, which is the wall clock at the server's start plus the
@@ -70,6 +68,7 @@ type In struct {
 	SKU        string `json:",omitempty"`
 	Quantity   int64  `json:",omitempty"`
 	From, To   int64
+	place      int // in the history
 }
 
 // Out is an answer. Lost: there was none, the outcome is unknown.
@@ -113,15 +112,6 @@ type History struct {
 	Number     int
 	Spec       Spec
 	Operations []Operation
-}
-
-func (h *History) porcupine() []porcupine.Operation {
-	all := make([]porcupine.Operation, len(h.Operations))
-	for i := range h.Operations {
-		o := &h.Operations[i]
-		all[i] = porcupine.Operation{ClientId: o.Client, Input: &o.In, Call: o.Call, Output: &o.Out, Return: o.Return}
-	}
-	return all
 }
 
 func (h *History) write(path string) error {

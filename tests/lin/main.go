@@ -81,8 +81,8 @@ func (r *run) report(wall time.Duration) {
 }
 
 func draw(h *History, path string) porcupine.CheckResult {
-	model := modelOf(h)
-	result, info := porcupine.CheckOperationsVerbose(model, drawable(h).porcupine(), decideWithin)
+	model, operations := puzzle(drawable(h))
+	result, info := porcupine.CheckOperationsVerbose(model, operations, decideWithin)
 	if err := porcupine.VisualizePath(model, info, path); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}

@@ -11,8 +11,8 @@ package main
 // logged or seen; a view of the drop is as old as the log is, and so need not have seen an expiry that only the clock
 // knows of.
 //
-// Unknown outcomes. A lost operation returns never, so it may take effect at any later place, or at the end, where it
-// changes nothing that anybody sees. What it did is not guessed: every history ends with a list of all orders, so the
+// Unknown outcomes. A lost operation returns never, so it may take effect at any later place, or stand at the end as one
+// that took none. What it did is not guessed: every history ends with a list of all orders, so the
 // orders that nobody was told of are known with their place among the grants (facts), and a lost claim is granted
 // exactly when it is next in line and the next order is one that it could be.
 
@@ -20,8 +20,6 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-
-	"github.com/anishathalye/porcupine"
 )
 
 const (
@@ -52,6 +50,9 @@ type state struct {
 	stock                  []int64
 	orders                 []entry // by position
 	restocks               []string
+	done                   bits // operations so far
+	heard                  int  // of them, those whose answer is known
+	quiet                  int  // see search.go
 }
 
 // facts: what the answers of a history tell of orders, whoever heard it.
@@ -66,6 +67,8 @@ type facts struct {
 type rules struct {
 	spec  Spec
 	facts facts
+	heard int // operations whose answer is known
+	all   []Operation
 }
 
 func (f *facts) see(o *Order) {
@@ -419,16 +422,19 @@ func (f *facts) couldBe(in *In, o *Order) bool {
 		o.Created >= in.From && o.Created <= in.To
 }
 
-// A lost claim waits as long as an order is to come that nobody was told of and that it could be.
 func (r *rules) lostClaim(s *state, in *In) *state {
 	next := r.facts.place[len(s.orders)+1]
 	if next != nil && r.facts.couldBe(in, next) && r.isGrant(s, in, next) {
 		return r.grant(s, in, next)
 	}
-	for _, o := range r.facts.untold {
-		if o.Position > len(s.orders) && r.facts.couldBe(in, o) {
-			return nil
-		}
+	return r.inVain(s)
+}
+
+// inVain: a lost operation changed nothing. It might have stood anywhere; it stands at the end, so that porcupine has
+// one order to try and not as many as there are lost operations and places.
+func (r *rules) inVain(s *state) *state {
+	if s.heard < r.heard {
+		return nil
 	}
 	return s
 }
@@ -482,7 +488,7 @@ func (r *rules) lostEnd(s *state, i int, in *In, status string) *state {
 		e.payment = in.Payment
 		return s.with(i, e)
 	}
-	return s
+	return r.inVain(s)
 }
 
 func (s *state) confirmAgain(i int, in *In, out *Out) *state {
@@ -490,6 +496,9 @@ func (s *state) confirmAgain(i int, in *In, out *Out) *state {
 	if out.Status == 200 {
 		if e.status != completed || e.payment != "" && e.payment != in.Payment || !e.shows(out.Order, s.time) {
 			return nil
+		}
+		if e.payment == in.Payment {
+			return s
 		}
 		e.payment = in.Payment
 		return s.with(i, e)
@@ -637,6 +646,8 @@ func (r *rules) stepAdmin(s *state, in *In, out *Out) *state {
 	for _, t := range r.times(s, later(s.time, in.From), in.To) {
 		next, code := r.administer(s, in, t)
 		switch {
+		case code == "" && next == s && out.Lost:
+			return r.inVain(s)
 		case code == "" && (out.Lost || out.Status == 200):
 			return next
 		case code == "wrong_state" && out.Code == code:
@@ -646,14 +657,14 @@ func (r *rules) stepAdmin(s *state, in *In, out *Out) *state {
 		}
 	}
 	if out.Lost {
-		return s
+		return r.inVain(s)
 	}
 	return nil
 }
 
-// ---- for porcupine ----
+// ---- one operation ----
 
-func (r *rules) step(s *state, in *In, out *Out) *state {
+func (r *rules) answered(s *state, in *In, out *Out) *state {
 	switch in.Kind {
 	case kindClaim:
 		return r.stepClaim(s, in, out)
@@ -669,49 +680,4 @@ func (r *rules) step(s *state, in *In, out *Out) *state {
 		return r.stepList(s, in, out.List)
 	}
 	return r.stepAdmin(s, in, out)
-}
-
-func (s *state) is(o *state) bool {
-	if s == o {
-		return true
-	}
-	if s.time != o.time || s.opened != o.opened || s.paused != o.paused || s.closed != o.closed ||
-		len(s.orders) != len(o.orders) || len(s.restocks) != len(o.restocks) {
-		return false
-	}
-	for i := range s.orders {
-		if s.orders[i] != o.orders[i] {
-			return false
-		}
-	}
-	for i := range s.stock {
-		if s.stock[i] != o.stock[i] {
-			return false
-		}
-	}
-	for i := range s.restocks {
-		if s.restocks[i] != o.restocks[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// modelOf is one drop: what happens in one changes nothing in another, so each drop is a history of its own.
-func modelOf(h *History) porcupine.Model {
-	r := &rules{spec: h.Spec, facts: factsOf(h)}
-	first := &state{}
-	for _, sku := range h.Spec.SKUs {
-		first.stock = append(first.stock, sku.Stock)
-	}
-	return porcupine.Model{
-		Init: func() interface{} { return first },
-		Step: func(s, in, out interface{}) (bool, interface{}) {
-			next := r.step(s.(*state), in.(*In), out.(*Out))
-			return next != nil, next
-		},
-		Equal:             func(a, b interface{}) bool { return a.(*state).is(b.(*state)) },
-		DescribeOperation: func(in, out interface{}) string { return describe(in.(*In), out.(*Out)) },
-		DescribeState:     func(s interface{}) string { return r.describeState(s.(*state)) },
-	}
 }

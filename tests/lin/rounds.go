@@ -16,8 +16,8 @@ import (
 
 const (
 	roundsPerFolder = 25
-	decideWithin    = 60 * time.Second // one history; longer is a failure: nothing was proved
-	startsWithin    = 2000             // ms of a round in which its quick histories begin
+	decideWithin    = 5 * time.Second // one history; longer is a failure: nothing was proved
+	startsWithin    = 2000            // ms of a round in which its quick histories begin
 )
 
 type options struct {
@@ -83,13 +83,13 @@ func (r *run) judge(p *play) {
 		return
 	}
 	begun := time.Now()
-	result := porcupine.CheckOperationsTimeout(modelOf(p.history), p.history.porcupine(), decideWithin)
+	result := decide(p.history)
 	if result != porcupine.Ok {
 		r.keep(p.history, result)
 		return
 	}
 	spoilt := spoil(p.history, rand.New(rand.NewSource(p.history.Seed+int64(p.history.Number))))
-	if spoilt != nil && porcupine.CheckOperationsTimeout(modelOf(spoilt), spoilt.porcupine(), decideWithin) != porcupine.Illegal {
+	if spoilt != nil && decide(spoilt) != porcupine.Illegal {
 		r.keep(spoilt, "Spoilt, and not found")
 		return
 	}
