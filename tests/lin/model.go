@@ -61,6 +61,7 @@ type facts struct {
 	ended  map[string]*Order // completed or canceled, by id
 	told   map[string]bool   // granted in an answer to its own claim
 	keyOf  map[string]string // by id, from repetitions of a key
+	newAt  map[string]int64  // by buyer and key: asked then, it had no order yet
 	untold []*Order
 }
 
@@ -80,18 +81,28 @@ func (f *facts) see(o *Order) {
 	}
 }
 
+func (f *facts) hearClaim(in *In, out *Out) {
+	switch key := in.Buyer + " " + in.Key; {
+	case out.Replayed:
+		f.keyOf[out.Order.ID] = in.Key
+	case out.Code != "key_reused" && in.From > f.newAt[key]:
+		f.newAt[key] = in.From
+	}
+	if out.Status == 201 && !out.Replayed {
+		f.told[out.Order.ID] = true
+	}
+}
+
 func factsOf(h *History) facts {
 	f := facts{place: map[int]*Order{}, ended: map[string]*Order{}, told: map[string]bool{},
-		keyOf: map[string]string{}}
+		keyOf: map[string]string{}, newAt: map[string]int64{}}
 	for i := range h.Operations {
 		o := &h.Operations[i]
+		if o.In.Kind == kindClaim && !o.Out.Lost {
+			f.hearClaim(&o.In, &o.Out)
+		}
 		if o.Out.Order != nil {
 			f.see(o.Out.Order)
-			if o.In.Kind == kindClaim && !o.Out.Replayed {
-				f.told[o.Out.Order.ID] = true
-			} else if o.In.Kind == kindClaim {
-				f.keyOf[o.Out.Order.ID] = o.In.Key
-			}
 		}
 		for j := range o.Out.List {
 			f.see(&o.Out.List[j])
@@ -418,13 +429,16 @@ func (r *rules) bornAs() string {
 // couldBe: as far as the order tells, that lost claim may be the one that it was granted to.
 func (f *facts) couldBe(in *In, o *Order) bool {
 	key, known := f.keyOf[o.ID]
+	if in.Key != "" && o.Created < f.newAt[in.Buyer+" "+in.Key] {
+		return false
+	}
 	return !f.told[o.ID] && o.Buyer == in.Buyer && linesAre(o.Lines, in.Lines) && (!known || key == in.Key) &&
 		o.Created >= in.From && o.Created <= in.To
 }
 
 func (r *rules) lostClaim(s *state, in *In) *state {
 	next := r.facts.place[len(s.orders)+1]
-	if next != nil && r.facts.couldBe(in, next) && r.isGrant(s, in, next) {
+	if next != nil && r.facts.couldBe(in, next) && r.isGrant(s, in, next) && r.isFirstOfAlike(s, in, next) {
 		return r.grant(s, in, next)
 	}
 	return r.inVain(s)

@@ -16,8 +16,8 @@ import (
 
 const (
 	roundsPerFolder = 25
-	decideWithin    = 5 * time.Second // one history; longer is a failure: nothing was proved
-	startsWithin    = 2000            // ms of a round in which its quick histories begin
+	decideWithin    = 20 * time.Second // one history; longer is a failure: nothing was proved
+	startsWithin    = 2000             // ms of a round in which its quick histories begin
 )
 
 type options struct {

@@ -45,14 +45,7 @@ func (r *rules) quietOf(s *state) int {
 }
 
 func (r *rules) findQuiet(s *state) int {
-	first := int64(never)
-	for i := range r.all {
-		if o := &r.all[i]; o.Call > first {
-			break
-		} else if !s.done.has(i) && o.Return < first {
-			first = o.Return
-		}
-	}
+	first := r.firstReturn(s)
 	for i := range r.all {
 		o := &r.all[i]
 		if o.Call > first {
@@ -63,6 +56,39 @@ func (r *rules) findQuiet(s *state) int {
 		}
 	}
 	return nothingQuiet
+}
+
+// isFirstOfAlike: of lost claims that differ in nothing but when they were asked, the one goes first that can wait least.
+// Any other choice is as good, and porcupine would try them all.
+func (r *rules) isFirstOfAlike(s *state, in *In, o *Order) bool {
+	first := r.firstReturn(s)
+	for i := range r.all {
+		other := &r.all[i].In
+		if r.all[i].Call > first {
+			break
+		}
+		if !r.all[i].Out.Lost || i == in.place || s.done.has(i) || other.Kind != kindClaim || other.Buyer != in.Buyer ||
+			other.Key != in.Key || !linesAre(other.Lines, in.Lines) || !r.facts.couldBe(other, o) {
+			continue
+		}
+		if other.To < in.To || other.To == in.To && i < in.place {
+			return false
+		}
+	}
+	return true
+}
+
+// firstReturn: what was asked later cannot take place yet.
+func (r *rules) firstReturn(s *state) int64 {
+	first := int64(never)
+	for i := range r.all {
+		if o := &r.all[i]; o.Call > first {
+			break
+		} else if !s.done.has(i) && o.Return < first {
+			first = o.Return
+		}
+	}
+	return first
 }
 
 func (r *rules) step(s *state, in *In, out *Out) *state {
