@@ -160,6 +160,39 @@ static void a_full_pool_is_overloaded_for_readers_alone(void **state)
 	stage_close(&stage);
 }
 
+static void play_order(struct stage *stage, uint64_t order, const char *what, int status, const char *says)
+{
+	struct scene scene;
+	char id[ORDER_ID_SIZE], request[96];
+	order_id_format(0, order, id);
+	snprintf(request, sizeof request, "POST /v1/orders/%.15s/%s", id, what);
+	scene_play(&scene, stage, STAGE_ADMIN, request,
+	           *what == 'c' && what[1] == 'o' ? "{\"payment_ref\":\"p\"}" : "");
+	if (scene.status != status || !scene_says(&scene, says))
+		fail_msg("%s: %d %s", request, scene.status, scene.body.at);
+	scene_fini(&scene);
+}
+
+/* The story: after a restart the buyer's text comes from the read model. The pool was full of readers, and a
+ * cancellation that stood in the log was answered as "overloaded", which says that nothing has happened. */
+static void what_has_happened_and_cannot_be_told_is_an_unknown_outcome(void **state)
+{
+	struct stage stage;
+	open_sale(&stage, &(struct stage_options){0});
+	uint64_t before = views_position(ledger_views(stage.ledger));
+	play(&stage, "POST /v1/drops/spring/buyers/anna/orders", "", 201);
+	play(&stage, "POST /v1/drops/spring/buyers/bert/orders", "", 201);
+	stage_restart(&stage);
+	stage.pool_is_full = true;
+	play_order(&stage, before + 1, "cancel", 503, "\"code\":\"unknown_outcome\"");
+	play_order(&stage, before + 2, "confirm", 503, "\"code\":\"unknown_outcome\"");
+	stage.pool_is_full = false;
+	assert_int_equal(free_units(&stage), 49);
+	play_order(&stage, before + 1, "cancel", 200, "\"status\":\"canceled\"");
+	play_order(&stage, before + 2, "confirm", 200, "\"status\":\"completed\"");
+	stage_close(&stage);
+}
+
 struct looking {
 	const struct views *views;
 	_Atomic bool stop, torn;
@@ -371,6 +404,7 @@ int main(void)
 	    cmocka_unit_test(out_of_memory_at_every_place_is_503_and_does_nothing),
 	    cmocka_unit_test(what_the_ring_does_not_take_is_overloaded),
 	    cmocka_unit_test(a_full_pool_is_overloaded_for_readers_alone),
+	    cmocka_unit_test(what_has_happened_and_cannot_be_told_is_an_unknown_outcome),
 	    cmocka_unit_test(a_drop_is_shown_as_it_was_at_one_moment),
 	    cmocka_unit_test(a_log_without_room_takes_no_claims_but_payments),
 	    cmocka_unit_test(a_client_that_left_is_still_granted_and_the_answer_goes_nowhere),
