@@ -35,13 +35,12 @@ func (p *play) write(o Operation) {
 	}
 }
 
-// heard writes an answer down. "Not now" took nothing and is no operation, but for a payment, which may be recorded.
-// An administrative answer shows the drop: that is a reading of its own, within the same time.
+// heard writes an answer down. "Not now" took nothing and is no operation: if it did, nothing in the history explains
+// that. An administrative answer shows the drop: that is a reading of its own, within the same time.
 func (c *client) heard(o Operation) {
 	notNow := o.Out.Code == "overloaded" || o.Out.Code == "log_unavailable"
-	unknown := o.Out.Code == "unknown_outcome" || notNow && o.In.Kind == kindConfirm
 	switch {
-	case unknown:
+	case o.Out.Code == "unknown_outcome":
 		c.lost(o)
 		return
 	case notNow:
