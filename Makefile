@@ -6,6 +6,7 @@
 #   make build      build/src/cli/dibs, and the unit tests
 #   make demo       a sale from start to end, watched and audited      DEMO="--buyers 2000 --stock 10"
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
+#   make lin        are concurrent histories linearizable?             HISTORIES=2000 SEED=1
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -24,6 +25,8 @@ MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
 BENCH ?=
+HISTORIES ?= 2000
+SEED ?= 1
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -31,7 +34,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fmt lint san install clean configure
+.PHONY: all deps build demo test lin bench fmt lint san install clean configure
 
 all: build
 
@@ -59,6 +62,11 @@ test:
 san:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py unit-asan unit-tsan
+
+lin: configure
+	@scripts/deps.sh build test
+	@$(call quietly,ninja -C $(BUILD) src/cli/dibs)
+	@BUILD=$(BUILD) scripts/lin.sh -histories $(HISTORIES) -seed $(SEED)
 
 bench: configure
 	@scripts/deps.sh bench

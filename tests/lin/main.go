@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"os/signal"
 	"runtime"
 	"sort"
 	"syscall"
@@ -143,8 +144,21 @@ func runAll(arguments []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	r.leaveNothing()
 	r.all()
 	return r.failed
+}
+
+// leaveNothing: neither a server nor its folder stays behind when somebody stops the run.
+func (r *run) leaveNothing() {
+	stopped := make(chan os.Signal, 1)
+	signal.Notify(stopped, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-stopped
+		r.server.process.Process.Kill()
+		os.RemoveAll(r.folder)
+		os.Exit(1)
+	}()
 }
 
 func main() {

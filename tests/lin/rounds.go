@@ -166,7 +166,7 @@ func (r *run) round(first, count int) {
 			go r.judge(p)
 		}(r.dice.Int63())
 	}
-	times := r.dice.Intn(4)
+	times := 1 + r.dice.Intn(3)
 	killed := make(chan int)
 	go func() { killed <- r.kills(rand.New(rand.NewSource(r.dice.Int63())), times, over) }()
 	playing.Wait()

@@ -61,7 +61,6 @@ func (s *server) launch() error {
 	command := exec.Command(s.program, "serve", "--data", s.data(), "--listen", "127.0.0.1:0", "--segment-size", "1MiB",
 		"--snapshot-records", "1500", "--snapshot-interval", "0s")
 	command.Env = environment()
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	pipe, err := command.StderrPipe()
 	if err != nil {
 		return err
