@@ -10,6 +10,11 @@ import (
 	"time"
 )
 
+const (
+	notNowPause     = 2 * time.Millisecond
+	historyPatience = 2 * time.Minute
+)
+
 // ---- writing down ----
 
 func (p *play) failed(err error) {
@@ -27,6 +32,7 @@ func (p *play) broken() bool {
 }
 
 func (p *play) write(o Operation) {
+	atomic.AddInt64(&p.left, -1)
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	p.history.Operations = append(p.history.Operations, o)
@@ -47,12 +53,14 @@ func (c *client) heard(o Operation) {
 		c.lock.Lock()
 		c.notNow++
 		c.lock.Unlock()
+		time.Sleep(notNowPause)
 		return
 	case o.Out.View != nil && o.In.Kind != kindView:
 		shown := o
 		shown.In = In{Kind: kindView, From: o.In.From, To: o.In.To}
 		shown.Client = int(atomic.AddInt32(&c.clients, 1))
 		c.write(shown)
+		atomic.AddInt64(&c.left, 1) // one was asked
 		o.Out.View = nil
 	}
 	c.write(o)
@@ -134,7 +142,10 @@ func (c *client) think() {
 
 func (c *client) run() {
 	defer c.connection.close()
-	for atomic.AddInt64(&c.left, -1) >= 0 && !c.broken() {
+	for end := time.Now().Add(historyPatience); atomic.LoadInt64(&c.left) > 0 && !c.broken(); {
+		if time.Now().After(end) {
+			c.failed(fmt.Errorf("it did not come to its end in %s", historyPatience))
+		}
 		c.think()
 		c.ask(c.something())
 	}

@@ -26,7 +26,7 @@ type play struct {
 	server   *server
 	position *position
 	slow     bool
-	left     int64 // operations still to ask
+	left     int64 // operations still to be written down
 	clients  int32 // numbers given to clients; one that lost an answer gets another
 
 	lock     sync.Mutex
@@ -195,7 +195,7 @@ func (c *client) someAdministration() In {
 		return In{Kind: kindPause}
 	case n < 17:
 		return In{Kind: kindResume}
-	case n < 19 || atomic.LoadInt64(&c.left) > 20:
+	case atomic.LoadInt64(&c.left) > 20:
 		return In{Kind: kindOpen}
 	}
 	return In{Kind: kindClose}

@@ -63,7 +63,7 @@ func (r *run) someHistory(number int) (*play, time.Duration) {
 	dice := rand.New(rand.NewSource(r.seed<<20 + int64(number)))
 	slow := dice.Intn(4) == 0
 	spec := someSpec(dice, fmt.Sprintf("h%d", number), slow)
-	if !slow && dice.Intn(12) == 0 {
+	if !slow && dice.Intn(8) == 0 {
 		spec = greedySpec(dice, spec.ID)
 	}
 	p := &play{history: &History{Seed: r.seed, Number: number, Spec: spec}, server: r.server, position: &r.position,
@@ -98,11 +98,15 @@ func (r *run) judge(p *play) {
 
 func (r *run) tally(p *play, spoilt bool, took time.Duration) {
 	lost := 0
+	r.count("operations", len(p.history.Operations))
 	for i := range p.history.Operations {
 		o := &p.history.Operations[i]
 		r.count(kindOf(&o.In, &o.Out), 1)
 		if o.Out.Lost && o.In.Kind == kindClaim {
 			lost++
+		}
+		if o.In.Kind == kindOrder && o.Out.Order.Ended != 0 && o.In.From > o.Out.Order.Ended+p.history.Spec.KeepMs+skewMs {
+			r.count("order that may have left the memory", 1)
 		}
 	}
 	granted := len(factsOf(p.history).untold)
