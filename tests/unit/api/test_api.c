@@ -333,6 +333,32 @@ static void note_paused(struct ask *ask)
 	paused = true;
 }
 
+/* The story: an operator's answer shows the drop. The drop had changed after the answer was decided, and the position
+ * that came with it was the older one: sent back, it let a list be older than what had been seen. */
+static void an_answer_shows_nothing_newer_than_its_position(void **state)
+{
+	struct stage stage;
+	struct scene scene;
+	char position[40];
+	open_sale(&stage, &(struct stage_options){0});
+	const struct views *views = ledger_views(stage.ledger);
+	uint64_t before = views_position(views);
+	struct ask pause = {
+	    .kind = ASK_DROP_PAUSE, .drop = TEXT("spring"), .actor = TEXT("stage"), .done = note_paused};
+	scene_begin(&scene, &stage, "POST /v1/drops/spring/open", "Authorization: Bearer " STAGE_ADMIN "\n", "");
+	api_round_end(stage.api, 0);
+	assert_int_equal(ledger_submit(stage.ledger, 0, &pause, 1), 1);
+	for (int i = 0; i < 100000 && views_position(views) == before; i++)
+		usleep(100);
+	scene_end(&scene);
+	snprintf(position, sizeof position, "Dibs-Position: 0-%llu\r\n", (unsigned long long)before + 1);
+	assert_true(scene_says(&scene, "\"state\":\"paused\""));
+	assert_true(scene_says(&scene, position));
+	scene_fini(&scene);
+	stage_close(&stage);
+	paused = false;
+}
+
 /* The next record has the follower find the damage; whoever reads on then reads an empty store. */
 static int order_of_a_store_thrown_away(struct store *store, uint64_t sequence, store_order_fn *each, void *context,
                                         struct error *error)
@@ -409,6 +435,7 @@ int main(void)
 	    cmocka_unit_test(a_log_without_room_takes_no_claims_but_payments),
 	    cmocka_unit_test(a_client_that_left_is_still_granted_and_the_answer_goes_nowhere),
 	    cmocka_unit_test(a_check_that_is_unfinished_at_a_stop_answers_503),
+	    cmocka_unit_test(an_answer_shows_nothing_newer_than_its_position),
 	    cmocka_unit_test(what_is_not_found_in_a_store_thrown_away_meanwhile_is_not_said),
 	    cmocka_unit_test(a_refusal_of_the_parser_is_a_problem_too),
 	};
