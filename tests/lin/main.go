@@ -134,7 +134,7 @@ func runAll(arguments []string) int {
 	flags := flag.NewFlagSet("lin run", flag.ExitOnError)
 	flags.IntVar(&r.histories, "histories", 2000, "how many")
 	flags.IntVar(&r.operations, "operations", 200, "asked in each")
-	flags.IntVar(&r.atOnce, "at-once", 40, "histories at once on one server")
+	flags.IntVar(&r.atOnce, "at-once", 100, "histories at once on one server")
 	flags.Int64Var(&r.seed, "seed", 1, "what is asked, and when the server is killed")
 	flags.StringVar(&r.program, "dibs", "build/src/cli/dibs", "the program")
 	flags.StringVar(&r.out, "out", "build/lin", "folder for histories that fail")
