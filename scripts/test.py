@@ -227,7 +227,7 @@ def stage_crash(stage):
 
 
 def stage_lin(stage):
-    return linearizable(stage, ["-histories", "120", "-seed", "1"], 5)
+    return linearizable(stage, ["-histories", "200", "-seed", "1"], 5)
 
 
 def stage_asan_build(stage):
