@@ -13,6 +13,7 @@
 #   make crash      kill -9 under load, many times over               KILLS=2000 SEED=1 CRASH="--dir /dev/shm"
 #   make disks      file systems shut down, syncs that fail, no room  SHUTDOWNS=200 SYNCS=100 FULL=20 SEED=1
 #   make faults     calls that fail, memory that runs out             FAULTS="--disk 300 --each 200" SEED=1
+#   make lin        are concurrent histories linearizable?             HISTORIES=2000 SEED=1
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make coverage   which branches of the rules and of the recovery no test takes
 #   make fmt        formats every C file as .clang-format says
@@ -46,6 +47,7 @@ SYNCS ?= 100
 FULL ?= 20
 CRASH ?=
 FAULTS ?= --disk 300 --each 200
+HISTORIES ?= 2000
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -53,7 +55,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults coverage
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults coverage lin
 
 all: build
 
@@ -113,6 +115,11 @@ images: configure
 planted:
 	@scripts/deps.sh build test
 	@$(PYTHON) tests/planted/planted.py $(PLANTED)
+
+lin: configure
+	@scripts/deps.sh build test
+	@$(call quietly,ninja -C $(BUILD) src/cli/dibs)
+	@BUILD=$(BUILD) scripts/lin.sh -histories $(HISTORIES) -seed $(SEED)
 
 bench: configure
 	@scripts/deps.sh bench

@@ -4,9 +4,9 @@
     scripts/test.py [STAGE…]      no stage named: all of them, in this order
 
 A stage runs one runner and counts its cases from the report that the runner writes for machines: Meson's testlog.json
-with cmocka's lines in it, pytest's JUnit XML, or the last line of a program that prints `N passed, N failed` itself.
-A runner that fails without naming a case, or that ran none, is one failure. What a runner said is kept in
-<build>/test-logs/<stage>.log and shown when the stage failed. The exit status is 0 when nothing failed.
+with cmocka's lines in it, pytest's JUnit XML, the lines of `go test -v`, or the last line of a program that prints
+`N passed, N failed` itself. A runner that fails without naming a case, or that ran none, is one failure. What a runner
+said is kept in <build>/test-logs/<stage>.log and shown when the stage failed. The exit status is 0 when nothing failed.
 
 Standard library only. Every stage has a bound on its time, past which all of its processes are stopped.
 """
@@ -181,6 +181,29 @@ def counting_program(stage, command, minutes, env=None):
                           sum(int(count) for count, _ in skipped)), status)
 
 
+# ---- Go ----
+
+GO_CASE = re.compile(r"^--- (PASS|FAIL): ", re.M)
+
+
+def go_outcome(text):
+    """What `go test -v` says of its cases; those within a case are part of it."""
+    cases = GO_CASE.findall(text)
+    return Outcome(cases.count("PASS"), cases.count("FAIL"))
+
+
+def linearizable(stage, arguments, minutes):
+    """The checker's own tests, then histories: each of both is a case."""
+    status = run(stage, [ROOT / "scripts/lin.sh", *arguments], minutes, {"BUILD": str(BUILD)})
+    text = (LOGS / f"{stage}.log").read_text(errors="replace")
+    total, found = go_outcome(text), SUMMARY.findall(text)
+    if not found:
+        return judged(total, status or 1)
+    total.passed += int(found[-1][0])
+    total.failed += int(found[-1][1])
+    return judged(total, status)
+
+
 # ---- the stages ----
 
 def stage_build(stage):
@@ -231,6 +254,10 @@ def stage_faults(stage):
     return counting_program(stage, [sys.executable, "tests/crash/faults.py"], 12, {"DIBS_BIN": str(BUILD / BINARY)})
 
 
+def stage_lin(stage):
+    return linearizable(stage, ["-histories", "200", "-seed", "1"], 5)
+
+
 def stage_asan_build(stage):
     return meson_build(stage, ASAN, [*SANITIZED, "-Db_sanitize=address,undefined"])
 
@@ -265,13 +292,14 @@ STAGES = {
     "images": stage_images,
     "disks": stage_disks,
     "faults": stage_faults,
+    "lin": stage_lin,
     "build-asan": stage_asan_build,
     "unit-asan": stage_asan_unit,
     "story-asan": stage_asan_story,
     "build-tsan": stage_tsan_build,
     "unit-tsan": stage_tsan_unit,
 }
-NEEDS = {**dict.fromkeys(["house", "unit", "story", "crash", "lint", "sim", "images", "disks", "faults"], "build"),
+NEEDS = {**dict.fromkeys(["house", "unit", "story", "crash", "lint", "sim", "images", "disks", "faults", "lin"], "build"),
          "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
 
 

@@ -204,11 +204,21 @@ void call_position(struct call *call, uint64_t sequence)
 
 #define OUT_OF_MEMORY "No memory for this request now."
 
+/* "Overloaded" says that nothing has happened. A payment or a cancellation that stands in the log, and of which the
+ * answer cannot be made now, is an unknown outcome to its asker: asked again, it is found done. */
+static void refuse_now(struct call *call, const char *detail)
+{
+	const struct ask *ask = call->ask;
+	bool of_order = ask && (ask->kind == ASK_CONFIRM || ask->kind == ASK_CANCEL);
+	bool done = of_order && call->has_position && verdict_row(ask->answer.verdict)->status < 300;
+	call_refuse(call, done ? "unknown_outcome" : "overloaded", detail);
+}
+
 void *call_alloc(struct call *call, size_t size)
 {
 	void *memory = exchange_alloc(call->exchange, size);
 	if (!memory)
-		call_refuse(call, "overloaded", OUT_OF_MEMORY);
+		refuse_now(call, OUT_OF_MEMORY);
 	return memory;
 }
 
@@ -383,10 +393,10 @@ static void job_done(void *argument)
 	struct buf body = job->body;
 	counter_add(&loop->counters->work_done, 1);
 	if (job->late) {
-		call_refuse(call, "overloaded", "The read model is behind the position that was asked for.");
+		refuse_now(call, "The read model is behind the position that was asked for.");
 	} else if (job->fault < 0 || body.failed) {
 		log_line(LOG_ERROR, "read_failed", LOG_TEXT("why", job->fault < 0 ? job->error.text : "no memory"));
-		call_refuse(call, "overloaded", "The read model cannot be read now.");
+		refuse_now(call, "The read model cannot be read now.");
 	} else {
 		job->done(job);
 	}
@@ -403,5 +413,5 @@ void call_read(struct call *call, struct job *job)
 		return;
 	}
 	counter_add(&counters->work_refused, 1);
-	call_refuse(call, "overloaded", "Too many readers at once.");
+	refuse_now(call, "Too many readers at once.");
 }

@@ -184,12 +184,22 @@ const struct shape restock_shape = {
 
 /* ---- the drop as an answer ---- */
 
+/* What is shown may be newer than what the answer rests on; its position is not older than what it shows. */
+static void raise_position(struct call *call, uint32_t drop)
+{
+	struct drop_view view;
+	if (views_drop(call->api->views, drop, call->now, &view, 0, 0, NULL) && view.basis > call->position)
+		call_position(call, view.basis);
+}
+
 static void reply_drop(struct call *call, uint32_t drop, int status)
 {
-	if (render_drop(call_body(call), call->api->views, drop, call->now, true))
-		call_reply(call, status);
-	else
+	if (!render_drop(call_body(call), call->api->views, drop, call->now, true)) {
 		call_refuse(call, "unknown_drop", "There is no such drop.");
+		return;
+	}
+	raise_position(call, drop);
+	call_reply(call, status);
 }
 
 static void drop_answered(struct call *call, struct ask *ask)

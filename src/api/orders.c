@@ -202,7 +202,8 @@ static enum verdict left_verdict(const struct order_job *job)
 static void record_payment(struct call *call, const struct order_job *job)
 {
 	if (job->recorded) {
-		call_refuse(call, "overloaded", "The payment is recorded; the read model has been renewed. Ask again.");
+		call_refuse(call, "unknown_outcome",
+		            "The payment is recorded; the read model has been renewed. Ask again.");
 		return;
 	}
 	call->ask->store_asked = true;

@@ -1,7 +1,5 @@
 #include "api/render.h"
 
-#define SKUS_AT_ONCE 64 /* copied out of a view under its lock */
-
 void render_time(struct buf *out, struct wall_ms time)
 {
 	char text[RFC3339_SIZE];
@@ -103,19 +101,18 @@ static void render_sku(struct buf *out, const struct sku_view *sku)
 	buf_put(out, "}", 1);
 }
 
-static void render_skus(struct buf *out, const struct views *views, const struct drop_view *view, struct wall_ms now)
+/* skus: the first SKUS_AT_ONCE of them, of the same moment as the view. A longer catalogue is shown in a few moments. */
+static void render_skus(struct buf *out, const struct views *views, const struct drop_view *view, struct wall_ms now,
+                        struct sku_view *skus)
 {
-	struct sku_view skus[SKUS_AT_ONCE];
 	struct drop_view again;
-	for (uint32_t from = 0; from < view->sku_count; from += SKUS_AT_ONCE) {
-		uint32_t count = view->sku_count - from < SKUS_AT_ONCE ? view->sku_count - from : SKUS_AT_ONCE;
-		if (!views_drop(views, view->number, now, &again, from, count, skus))
+	for (uint32_t i = 0; i < view->sku_count; i++) {
+		uint32_t place = i % SKUS_AT_ONCE;
+		if (i && place == 0 && !views_drop(views, view->number, now, &again, i, SKUS_AT_ONCE, skus))
 			return;
-		for (uint32_t i = 0; i < count; i++) {
-			if (from + i)
-				buf_put(out, ",", 1);
-			render_sku(out, &skus[i]);
-		}
+		if (i)
+			buf_put(out, ",", 1);
+		render_sku(out, &skus[place]);
 	}
 }
 
@@ -155,15 +152,16 @@ static void render_drop_head(struct buf *out, const struct drop_view *view)
 	buf_u64(out, view->sku_count);
 }
 
-bool render_drop(struct buf *out, const struct views *views, uint32_t drop, struct wall_ms now, bool skus)
+bool render_drop(struct buf *out, const struct views *views, uint32_t drop, struct wall_ms now, bool with_skus)
 {
 	struct drop_view view;
-	if (!views_drop(views, drop, now, &view, 0, 0, NULL))
+	struct sku_view skus[SKUS_AT_ONCE];
+	if (!views_drop(views, drop, now, &view, 0, with_skus ? SKUS_AT_ONCE : 0, skus))
 		return false;
 	render_drop_head(out, &view);
-	if (skus) {
+	if (with_skus) {
 		buf_str(out, ",\"skus\":[");
-		render_skus(out, views, &view, now);
+		render_skus(out, views, &view, now, skus);
 		buf_put(out, "]", 1);
 	}
 	buf_str(out, ",\"server_time\":");

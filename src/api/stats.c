@@ -59,20 +59,18 @@ struct unit_sums {
 	uint64_t stock, held, sold;
 };
 
+/* skus: the first SKUS_AT_ONCE of them, of the same moment as the view. */
 static void sum_units(const struct views *views, const struct drop_view *view, struct wall_ms now,
-                      struct unit_sums *ret)
+                      struct sku_view *skus, struct unit_sums *ret)
 {
-	struct sku_view skus[64];
 	struct drop_view again;
-	for (uint32_t from = 0; from < view->sku_count; from += 64) {
-		uint32_t count = view->sku_count - from < 64 ? view->sku_count - from : 64;
-		if (!views_drop(views, view->number, now, &again, from, count, skus))
+	for (uint32_t i = 0; i < view->sku_count; i++) {
+		uint32_t place = i % SKUS_AT_ONCE;
+		if (i && place == 0 && !views_drop(views, view->number, now, &again, i, SKUS_AT_ONCE, skus))
 			return;
-		for (uint32_t i = 0; i < count; i++) {
-			ret->stock += skus[i].stock;
-			ret->held += skus[i].held;
-			ret->sold += skus[i].sold;
-		}
+		ret->stock += skus[place].stock;
+		ret->held += skus[place].held;
+		ret->sold += skus[place].sold;
 	}
 }
 
@@ -92,19 +90,17 @@ static uint64_t render_refused(struct buf *out, const struct drop_view *view)
 	return sum;
 }
 
-static void render_sums(struct buf *out, const struct views *views, const struct drop_view *view, struct wall_ms now)
+static void render_sums(struct buf *out, const struct drop_view *view, const struct unit_sums *units)
 {
-	struct unit_sums units = {0};
-	sum_units(views, view, now, &units);
 	buf_str(out, "{\"drop\":");
 	buf_json(out, view->id);
 	buf_printf(out, ",\"state\":\"%s\",\"granted\":%llu,\"refused\":{", drop_state_name(view->state),
 	           (unsigned long long)view->granted);
 	uint64_t refused = render_refused(out, view);
 	buf_printf(out, "},\"requests\":%llu,\"stock\":%llu,\"held\":%llu,\"sold\":%llu,\"free\":%llu",
-	           (unsigned long long)(view->granted + refused), (unsigned long long)units.stock,
-	           (unsigned long long)units.held, (unsigned long long)units.sold,
-	           (unsigned long long)(units.stock - units.held - units.sold));
+	           (unsigned long long)(view->granted + refused), (unsigned long long)units->stock,
+	           (unsigned long long)units->held, (unsigned long long)units->sold,
+	           (unsigned long long)(units->stock - units->held - units->sold));
 }
 
 static void put_next(struct call *call, int64_t second)
@@ -125,12 +121,15 @@ static void stats_done(struct job *base)
 	struct call *call = base->call;
 	struct buf *body = call_body(call);
 	struct drop_view view;
+	struct sku_view skus[SKUS_AT_ONCE];
+	struct unit_sums units = {0};
 	call->now = clock_wall();
-	if (!views_drop(call->api->views, job->drop, call->now, &view, 0, 0, NULL)) {
+	if (!views_drop(call->api->views, job->drop, call->now, &view, 0, SKUS_AT_ONCE, skus)) {
 		call_refuse(call, "unknown_drop", "There is no such drop.");
 		return;
 	}
-	render_sums(body, call->api->views, &view, call->now);
+	sum_units(call->api->views, &view, call->now, skus, &units);
+	render_sums(body, &view, &units);
 	buf_str(body, ",\"as_of\":");
 	render_time(body, job->as_of);
 	buf_str(body, ",\"series\":[");

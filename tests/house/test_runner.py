@@ -91,6 +91,11 @@ class Counting(unittest.TestCase):
             report.flush()
             self.assertEqual(counts(runner.junit_outcome(Path(report.name))), (4, 3))
 
+    def test_cases_of_go(self):
+        text = "=== RUN   TestA\n--- PASS: TestA (0.00s)\n    --- PASS: TestA/one (0.00s)\n--- FAIL: TestB (0.00s)\nFAIL\n"
+        self.assertEqual(counts(runner.go_outcome(text)), (1, 1))
+        self.assertEqual(counts(runner.go_outcome("lin.go:1: syntax error")), (0, 0))
+
     def test_builds_come_before_what_stands_on_them(self):
         self.assertEqual(runner.with_needs(["unit-asan", "unit"]), ["build", "unit", "build-asan", "unit-asan"])
 

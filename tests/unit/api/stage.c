@@ -145,8 +145,6 @@ static void start_ledger(struct stage *stage, const struct stage_options *option
 	                                         .failed = failed};
 	must(ledger_start(stage->core, stage->log, &of, &stage->ledger, NULL) == 0);
 	await(stage, is_ready);
-	add_key(stage, STAGE_ADMIN, ROLE_ADMIN);
-	add_key(stage, STAGE_SHOP, ROLE_SHOP);
 }
 
 static void start_follower(struct stage *stage)
@@ -186,8 +184,19 @@ void stage_open(struct stage *stage, const struct stage_options *options)
 		stage->store->ops = &stage->store_ops;
 	}
 	start_ledger(stage, options);
+	add_key(stage, STAGE_ADMIN, ROLE_ADMIN);
+	add_key(stage, STAGE_SHOP, ROLE_SHOP);
 	start_follower(stage);
 	start_api(stage, options);
+}
+
+void stage_restart(struct stage *stage)
+{
+	const struct stage_options options = {0};
+	api_free(stage->api);
+	ledger_stop(stage->ledger);
+	start_ledger(stage, &options);
+	start_api(stage, &options);
 }
 
 void stage_close(struct stage *stage)

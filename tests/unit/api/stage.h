@@ -46,6 +46,8 @@ struct scene {
 
 void stage_open(struct stage *stage, const struct stage_options *options);
 void stage_close(struct stage *stage);
+/* Ledger and api begin anew on the same log; the buyers of older orders are remembered no more. */
+void stage_restart(struct stage *stage);
 
 /* "POST /v1/drops/a/orders?limit=1", headers as "Name: value\n" lines. Handed to the api; not yet at the round's end. */
 void scene_begin(struct scene *scene, struct stage *stage, const char *request, const char *headers, const char *body);
