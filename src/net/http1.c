@@ -5,6 +5,8 @@
 #include "base/must.h"
 #include "net/connection.h"
 #include "net/loop.h"
+#include "net/pieces.h"
+#include "net/trailer.h"
 
 struct state {
 	llhttp_t parser;
@@ -14,6 +16,8 @@ struct state {
 	uint32_t lines;        /* whole ones, the request line included */
 	uint8_t phase;
 	uint8_t blanks;
+	bool trailing; /* the last chunk is over: what comes are trailers */
+	struct trailer trailer;
 	bool head_parsed; /* llhttp says so; it must agree with what the lines say */
 	char before;      /* the byte before the next one, within a head */
 };
@@ -73,6 +77,10 @@ static int on_body(llhttp_t *parser, const char *at, size_t size)
 static int on_chunk_header(llhttp_t *parser)
 {
 	struct connection *c = parser->data;
+	struct state *s = state_of(c);
+	s->trailing = parser->content_length == 0;
+	if (s->trailing)
+		return HPE_PAUSED; /* body_execute() goes on, and looks at what comes first */
 	if (parser->content_length <= c->loop->limits->body_bytes - c->incoming->body_size)
 		return 0;
 	refuse(c->incoming, 413, "too_large", "the body is longer than this server takes");
@@ -139,7 +147,8 @@ static enum http1_result request_begin(struct connection *c)
 	s->body_wire = 0;
 	s->line_size = s->header_bytes = s->lines = 0;
 	s->before = 0;
-	s->head_parsed = false;
+	s->head_parsed = s->trailing = false;
+	s->trailer = (struct trailer){0};
 	s->phase = HTTP1_HEAD;
 	return HTTP1_MORE;
 }
@@ -268,27 +277,6 @@ static enum method method_of(uint8_t method)
 	default:
 		return METHOD_OTHER;
 	}
-}
-
-static struct text text_until(struct text text, char end)
-{
-	const char *at = text.size ? memchr(text.at, end, text.size) : NULL;
-	return at ? (struct text){text.at, (size_t)(at - text.at)} : text;
-}
-
-static struct text text_after(struct text text, size_t size)
-{
-	size = size < text.size ? size : text.size;
-	return (struct text){text.at + size, text.size - size};
-}
-
-static struct text text_trim(struct text text)
-{
-	while (text.size && (text.at[0] == ' ' || text.at[0] == '\t'))
-		text = text_after(text, 1);
-	while (text.size && (text.at[text.size - 1] == ' ' || text.at[text.size - 1] == '\t'))
-		text.size--;
-	return text;
 }
 
 static bool is_host_byte(char c)
@@ -559,9 +547,14 @@ static enum http1_result chunks_check(struct connection *c)
 	return HTTP1_MORE;
 }
 
-static enum http1_result body_feed(struct connection *c, const char **bytes, size_t *size)
+/* Once over the bytes, or to where the trailers begin. */
+static enum http1_result body_execute(struct connection *c, const char **bytes, size_t *size, bool *ret_whole)
 {
 	struct state *s = state_of(c);
+	bool trailing = s->trailing;
+	const char *wrong = trailing ? trailer_check(&s->trailer, *bytes, *size) : NULL;
+	if (wrong)
+		return malformed(c->incoming, wrong);
 	llhttp_errno_t errno_ = llhttp_execute(&s->parser, *bytes, *size);
 	if (errno_ != HPE_OK && errno_ != HPE_PAUSED)
 		return refuse_as_parsed(c->incoming, &s->parser, errno_);
@@ -569,9 +562,19 @@ static enum http1_result body_feed(struct connection *c, const char **bytes, siz
 	s->body_wire += used;
 	*bytes += used;
 	*size -= used;
-	if (chunks_check(c) != HTTP1_MORE)
-		return HTTP1_REFUSED;
-	return errno_ == HPE_PAUSED ? request_ends(c) : HTTP1_MORE;
+	*ret_whole = errno_ == HPE_PAUSED && trailing == s->trailing;
+	if (!*ret_whole)
+		llhttp_resume(&s->parser);
+	return chunks_check(c);
+}
+
+static enum http1_result body_feed(struct connection *c, const char **bytes, size_t *size)
+{
+	bool whole = false;
+	enum http1_result result = HTTP1_MORE;
+	while (*size && result == HTTP1_MORE && !whole)
+		result = body_execute(c, bytes, size, &whole);
+	return result == HTTP1_MORE && whole ? request_ends(c) : result;
 }
 
 enum http1_result http1_feed(struct connection *c, const char **bytes, size_t *size)
