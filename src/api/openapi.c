@@ -6,7 +6,9 @@
 #include "api/routes.h"
 
 /* What any route may answer: bounds of net, and a server that has too much to do. */
-#define COMMON_PROBLEMS "malformed timeout too_large uri_too_long expectation_failed headers_too_large overloaded"
+#define COMMON_PROBLEMS \
+	"malformed timeout too_large uri_too_long expectation_failed headers_too_large not_supported overloaded " \
+	"version_not_supported"
 #define CREDENTIAL_PROBLEMS "unauthorized forbidden"
 
 /* ---- answers ---- */
