@@ -387,9 +387,5 @@ void api_openapi(struct buf *out)
 
 void openapi_page(struct call *call)
 {
-	struct buf *body = call_body(call);
-	api_openapi(body);
-	if (body->failed)
-		call->loop->lines.failed = true;
-	call_reply_as(call, 200, "application/json", buf_as_text(body));
+	call_reply_as(call, 200, "application/json", buf_as_text(&call->api->description));
 }
