@@ -43,7 +43,7 @@ class Wire:
         self.socket = socket.create_connection((address, port), PATIENCE_SECONDS,
                                                source_address=(source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.pending = b""
+        self.port, self.pending = port, b""
 
     def send(self, data):
         """Sends it whole. A server that has refused may have closed: then the rest is nobody's, and is not sent."""
