@@ -6,6 +6,7 @@
 #   make build      build/src/cli/dibs, and the unit tests
 #   make demo       a sale from start to end, watched and audited      DEMO="--buyers 2000 --stock 10"
 #   make test       every test there is; the last line counts them     TEST="unit house" for some of them
+#   make http-campaign  raw HTTP, slow clients, resets and schemathesis for longer      SECONDS=600
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make fmt        formats every C file as .clang-format says
 #   make lint       format, clang-tidy, cppcheck, shellcheck
@@ -24,6 +25,7 @@ MESON_FLAGS ?=
 DEMO ?=
 TEST ?=
 BENCH ?=
+SECONDS ?= 600
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -31,7 +33,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fmt lint san install clean configure
+.PHONY: all deps build demo test http-campaign bench fmt lint san install clean configure
 
 all: build
 
@@ -55,6 +57,13 @@ demo: configure
 test:
 	@scripts/deps.sh build test
 	@$(PYTHON) scripts/test.py $(TEST)
+
+# Four fifths of the time for tests/http/run.py, one for schemathesis.
+http-campaign: configure
+	@scripts/deps.sh build test
+	@$(call quietly,ninja -C $(BUILD) src/cli/dibs)
+	@DIBS_BIN=$(BUILD)/src/cli/dibs $(PYTHON) tests/http/run.py --seconds $$(($(SECONDS) * 4 / 5))
+	@DIBS_BIN=$(BUILD)/src/cli/dibs $(PYTHON) tests/http/schema.py --examples 1000 --seconds $$(($(SECONDS) / 5))
 
 san:
 	@scripts/deps.sh build test

@@ -7,7 +7,7 @@ set -eu
 
 build="gcc libc6-dev meson ninja-build pkgconf libuv1-dev libsodium-dev libjansson-dev libssl-dev libsqlite3-dev
 	libinih-dev libcurl4-openssl-dev libcmocka-dev node-llhttp"
-test="python3 python3-pytest python3-pytest-xdist python3-httpx binutils clang-format-14 cppcheck"
+test="python3 python3-venv ca-certificates python3-pytest python3-pytest-xdist python3-httpx binutils clang-format-14 cppcheck"
 lint="clang-format-14 clang-tidy-14 cppcheck shellcheck python3"
 bench="python3 wrk golang-go redis-server ca-certificates"
 

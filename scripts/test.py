@@ -203,6 +203,14 @@ def stage_crash(stage):
                             {"DIBS_BIN": str(BUILD / BINARY)})
 
 
+def stage_http(stage):
+    return counting_program(stage, [sys.executable, "tests/http/run.py"], 15, {"DIBS_BIN": str(BUILD / BINARY)})
+
+
+def stage_schema(stage):
+    return counting_program(stage, [sys.executable, "tests/http/schema.py"], 12, {"DIBS_BIN": str(BUILD / BINARY)})
+
+
 def stage_asan_build(stage):
     return meson_build(stage, ASAN, [*SANITIZED, "-Db_sanitize=address,undefined"])
 
@@ -232,6 +240,8 @@ STAGES = {
     "unit": stage_unit,
     "story": stage_story,
     "crash": stage_crash,
+    "http": stage_http,
+    "schema": stage_schema,
     "build-asan": stage_asan_build,
     "unit-asan": stage_asan_unit,
     "story-asan": stage_asan_story,
@@ -239,6 +249,7 @@ STAGES = {
     "unit-tsan": stage_tsan_unit,
 }
 NEEDS = {"house": "build", "unit": "build", "story": "build", "crash": "build", "lint": "build",
+         "http": "build", "schema": "build",
          "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
 
 

@@ -26,7 +26,7 @@ from case import HOST, length
 from honest import Honest
 from server import Server
 
-HEADER_S, BODY_S, IDLE_S, WRITE_S = 2, 3, 2, 2
+HEADER_S, BODY_S, IDLE_S, WRITE_S = 1, 2, 2, 1
 LINGER_S = 2  # connection.h: a refused client gets so long to read why
 SLACK_S = 6  # ticks, once-a-second looks at rates, and a busy machine
 PER_ADDRESS = 1000

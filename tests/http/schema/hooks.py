@@ -23,11 +23,13 @@ BEYOND_SCHEMA = {
     ("claim_for_buyer", "lines"): "either lines, or sku and quantity; no SKU twice",
     ("put_drop", "title"): "its bound is in bytes, a schema's in characters",
     ("create_key", "name"): "its bound is in bytes, a schema's in characters",
+    ("put_drop", "currency"): "needed when a SKU has a price",
+    ("put_drop", "limit_per_buyer"): "always-on goods have none",
     ("put_drop", "opens_at"): "a time that dibs can keep, before closes_at",
-    ("put_drop", "closes_at"): "after opens_at, and not in the past",
+    ("put_drop", "closes_at"): "after opens_at; always-on goods have none",
     ("set_closing", "closes_at"): "after opens_at, and not in the past",
     ("get_stats", "from"): "a time that dibs can keep: years before 1970 are none",
-    ("put_drop", "skus"): "no SKU twice",
+    ("put_drop", "skus"): "no SKU twice, and 256 at most but for always-on goods",
     ("restock_drop", "quantity"): "not none",
 }
 
