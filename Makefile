@@ -14,6 +14,7 @@
 #   make disks      file systems shut down, syncs that fail, no room  SHUTDOWNS=200 SYNCS=100 FULL=20 SEED=1
 #   make faults     calls that fail, memory that runs out             FAULTS="--disk 300 --each 200" SEED=1
 #   make lin        are concurrent histories linearizable?             HISTORIES=2000 SEED=1
+#   make http-campaign  raw HTTP, slow clients, resets and schemathesis for longer      SECONDS=600
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make coverage   which branches of the rules and of the recovery no test takes
 #   make fmt        formats every C file as .clang-format says
@@ -55,7 +56,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults coverage lin
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults coverage lin http-campaign
 
 all: build
 
@@ -94,6 +95,13 @@ faults: build
 coverage:
 	@scripts/deps.sh build coverage
 	@$(PYTHON) scripts/coverage.py
+
+# Four fifths of the time for tests/http/run.py, one for schemathesis.
+http-campaign: configure
+	@scripts/deps.sh build test
+	@$(call quietly,ninja -C $(BUILD) src/cli/dibs)
+	@DIBS_BIN=$(BUILD)/src/cli/dibs $(PYTHON) tests/http/run.py --seconds $$(($(SECONDS) * 4 / 5))
+	@DIBS_BIN=$(BUILD)/src/cli/dibs $(PYTHON) tests/http/schema.py --examples 1000 --seconds $$(($(SECONDS) / 5))
 
 san:
 	@scripts/deps.sh build test

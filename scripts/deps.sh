@@ -7,8 +7,8 @@ set -eu
 
 build="gcc libc6-dev meson ninja-build pkgconf libuv1-dev libsodium-dev libjansson-dev libssl-dev libsqlite3-dev
 	libinih-dev libcurl4-openssl-dev libcmocka-dev node-llhttp"
-test="python3 python3-pytest python3-pytest-xdist python3-httpx binutils clang-format-14 cppcheck gcovr golang-go
-	ca-certificates mount e2fsprogs"
+test="python3 python3-venv python3-pytest python3-pytest-xdist python3-httpx binutils clang-format-14 cppcheck gcovr
+	golang-go ca-certificates mount e2fsprogs"
 coverage="python3 gcovr"
 lint="clang-format-14 clang-tidy-14 cppcheck shellcheck python3"
 bench="python3 wrk golang-go redis-server ca-certificates"

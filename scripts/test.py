@@ -258,6 +258,14 @@ def stage_lin(stage):
     return linearizable(stage, ["-histories", "200", "-seed", "1"], 5)
 
 
+def stage_http(stage):
+    return counting_program(stage, [sys.executable, "tests/http/run.py"], 15, {"DIBS_BIN": str(BUILD / BINARY)})
+
+
+def stage_schema(stage):
+    return counting_program(stage, [sys.executable, "tests/http/schema.py"], 12, {"DIBS_BIN": str(BUILD / BINARY)})
+
+
 def stage_asan_build(stage):
     return meson_build(stage, ASAN, [*SANITIZED, "-Db_sanitize=address,undefined"])
 
@@ -293,13 +301,16 @@ STAGES = {
     "disks": stage_disks,
     "faults": stage_faults,
     "lin": stage_lin,
+    "http": stage_http,
+    "schema": stage_schema,
     "build-asan": stage_asan_build,
     "unit-asan": stage_asan_unit,
     "story-asan": stage_asan_story,
     "build-tsan": stage_tsan_build,
     "unit-tsan": stage_tsan_unit,
 }
-NEEDS = {**dict.fromkeys(["house", "unit", "story", "crash", "lint", "sim", "images", "disks", "faults", "lin"], "build"),
+NEEDS = {**dict.fromkeys(["house", "unit", "story", "crash", "lint", "sim", "images", "disks", "faults", "lin", "http", "schema"],
+                         "build"),
          "unit-asan": "build-asan", "story-asan": "build-asan", "unit-tsan": "build-tsan"}
 
 

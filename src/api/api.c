@@ -112,7 +112,8 @@ int api_new(const struct api_options *options, struct api **ret, struct error *e
 	api->eligibility.percent = options->eligibility_percent;
 	api->eligibility.seed = options->eligibility_seed;
 	api->eligibility.delay_ms = options->eligibility_delay_ms;
-	if (!make_router(api))
+	api_openapi(&api->description);
+	if (!make_router(api) || api->description.failed)
 		fault = error_set(error, FAULT_MEMORY, "no memory for the api's routes");
 	else
 		fault = make_loops(api, error);
@@ -142,6 +143,7 @@ void api_free(struct api *api)
 		loop_fini(&api->loops[i]);
 	free(api->loops);
 	router_fini(&api->router);
+	buf_fini(&api->description);
 	free(api);
 }
 

@@ -48,6 +48,7 @@ struct api {
 	struct router router;
 	struct eligibility_source eligibility;
 	struct batch_counters batches;
+	struct buf description; /* /openapi.json: 80 KB that never change and cost more than many claims */
 	_Atomic bool draining;
 	struct api_loop *loops;
 };

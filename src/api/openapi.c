@@ -6,7 +6,9 @@
 #include "api/routes.h"
 
 /* What any route may answer: bounds of net, and a server that has too much to do. */
-#define COMMON_PROBLEMS "malformed timeout too_large uri_too_long expectation_failed headers_too_large overloaded"
+#define COMMON_PROBLEMS \
+	"malformed timeout too_large uri_too_long expectation_failed headers_too_large not_supported overloaded " \
+	"version_not_supported"
 #define CREDENTIAL_PROBLEMS "unauthorized forbidden"
 
 /* ---- answers ---- */
@@ -234,21 +236,52 @@ static void put_problem_schema(struct buf *out)
 
 /* ---- operations ---- */
 
-static void put_header_parameter(struct buf *out, const char **comma, const char *name, bool required, const char *says)
+#define INTEGER_TO(most) "{\"type\":\"integer\",\"minimum\":1,\"maximum\":" #most "}"
+
+/* What a parameter looks like, by its name; "limit" of statistics is one of seconds. */
+static const struct {
+	const char *route, *name, *schema; /* route NULL: any */
+} parameters[] = {
+    {NULL, "drop", ID},
+    {NULL, "key", ID},
+    {NULL, "order", REF("OrderId")},
+    {NULL, "buyer", "{\"type\":\"string\",\"pattern\":\"^[!-~]{1,64}$\"}"},
+    {"get_stats", "limit", INTEGER_TO(3600)},
+    {NULL, "limit", INTEGER_TO(1000)},
+    {NULL, "from", TIME},
+    {NULL, "status", "{\"enum\":[\"pending\",\"completed\",\"canceled\",\"expired\"]}"},
+    {NULL, "cursor", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":64}"},
+    {NULL, "Idempotency-Key",
+     "{\"type\":\"string\",\"pattern\":\"^([!#-~][!-~]{0,63}|\\\"[!#-\\\\[\\\\]-~]{1,64}\\\")$\"}"},
+    {NULL, "Dibs-Position", "{\"type\":\"string\",\"pattern\":\"^[0-9]{1,3}-[0-9]{1,20}$\"}"},
+};
+
+static const char *parameter_schema(const struct api_route *route, const char *name, size_t size)
+{
+	for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+		bool here = !parameters[i].route || strcmp(parameters[i].route, route->name) == 0;
+		if (here && strlen(parameters[i].name) == size && memcmp(parameters[i].name, name, size) == 0)
+			return parameters[i].schema;
+	}
+	return "{\"type\":\"string\"}";
+}
+
+static void put_header_parameter(struct buf *out, const char **comma, const struct api_route *route, const char *name,
+                                 bool required, const char *says)
 {
 	buf_printf(out,
-	           "%s{\"name\":\"%s\",\"in\":\"header\",\"required\":%s,\"schema\":{\"type\":\"string\"},"
+	           "%s{\"name\":\"%s\",\"in\":\"header\",\"required\":%s,\"schema\":%s,"
 	           "\"description\":\"%s\"}",
-	           *comma, name, required ? "true" : "false", says);
+	           *comma, name, required ? "true" : "false", parameter_schema(route, name, strlen(name)), says);
 	*comma = ",";
 }
 
-static void put_path_parameters(struct buf *out, const char **comma, const char *pattern)
+static void put_path_parameters(struct buf *out, const char **comma, const struct api_route *route)
 {
-	for (const char *at = pattern; (at = strchr(at, '{')); at++) {
-		buf_printf(out,
-		           "%s{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}",
-		           *comma, (int)strcspn(at + 1, "}"), at + 1);
+	for (const char *at = route->route.pattern; (at = strchr(at, '{')); at++) {
+		size_t size = strcspn(at + 1, "}");
+		buf_printf(out, "%s{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":%s}", *comma,
+		           (int)size, at + 1, parameter_schema(route, at + 1, size));
 		*comma = ",";
 	}
 }
@@ -257,17 +290,20 @@ static void put_parameters(struct buf *out, const struct api_route *route)
 {
 	const char *comma = "";
 	buf_str(out, ",\"parameters\":[");
-	put_path_parameters(out, &comma, route->route.pattern);
+	put_path_parameters(out, &comma, route);
 	for (uint32_t i = 0; route->query && route->query[i]; i++) {
-		buf_printf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}", comma,
-		           route->query[i]);
+		const char *name = route->query[i];
+		buf_printf(out, "%s{\"name\":\"%s\",\"in\":\"query\",\"schema\":%s}", comma, name,
+		           parameter_schema(route, name, strlen(name)));
 		comma = ",";
 	}
 	if (route->takes_key)
-		put_header_parameter(out, &comma, "Idempotency-Key", route->needs_key,
+		put_header_parameter(out, &comma, route, "Idempotency-Key", route->needs_key,
 		                     "1 to 64 visible bytes, quoted or bare: the same key gets the same answer.");
-	if (route->route.method == METHOD_GET && strncmp(route->route.pattern, "/v1/", 4) == 0)
-		put_header_parameter(out, &comma, "Dibs-Position", false,
+	/* Keys and rule sets come from the ledger itself, which is never behind. */
+	bool from_a_copy = strchr(route->route.pattern, '{') || route->query;
+	if (route->route.method == METHOD_GET && from_a_copy)
+		put_header_parameter(out, &comma, route, "Dibs-Position", false,
 		                     "The position of an earlier answer: this one will not be older.");
 	buf_str(out, "]");
 }
@@ -385,9 +421,5 @@ void api_openapi(struct buf *out)
 
 void openapi_page(struct call *call)
 {
-	struct buf *body = call_body(call);
-	api_openapi(body);
-	if (body->failed)
-		call->loop->lines.failed = true;
-	call_reply_as(call, 200, "application/json", buf_as_text(body));
+	call_reply_as(call, 200, "application/json", buf_as_text(&call->api->description));
 }

@@ -80,7 +80,6 @@ static void loop_drain(struct net_loop *loop)
 static void on_again(uv_idle_t *again)
 {
 	loop_touch(again->data);
-	uv_idle_stop(again);
 }
 
 void loop_again(struct net_loop *loop)
@@ -90,6 +89,8 @@ void loop_again(struct net_loop *loop)
 
 static void loop_round(struct net_loop *loop)
 {
+	/* Not in on_again(): before 1.45, libuv asks how long it may sleep when its idle callbacks have run. */
+	uv_idle_stop(&loop->again);
 	loop_hand_over(loop);
 	loop_attend(loop);
 	if (atomic_load_explicit(&loop->net->draining, memory_order_acquire))

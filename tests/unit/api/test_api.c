@@ -421,6 +421,11 @@ static void a_refusal_of_the_parser_is_a_problem_too(void **state)
 	api_refuse(NULL, 413, "too_large", "x", &lines, &body);
 	buf_put(&body, "", 1);
 	assert_non_null(strstr(body.at, "\"status\":413,\"code\":\"too_large\""));
+	buf_clear(&body);
+	/* once it had no row in problem.def, and who spoke HTTP/2 was told that something went wrong inside */
+	api_refuse(NULL, 505, "version_not_supported", "x", &lines, &body);
+	buf_put(&body, "", 1);
+	assert_non_null(strstr(body.at, "\"status\":505,\"code\":\"version_not_supported\""));
 	buf_fini(&lines);
 	buf_fini(&body);
 }

@@ -86,7 +86,9 @@ static void a_status_of_the_parser_finds_a_code(void **state)
 	assert_string_equal(problem_code_of_status(431), "headers_too_large");
 	assert_string_equal(problem_code_of_status(503), "overloaded");
 	assert_string_equal(problem_code_of_status(426), "malformed");
-	assert_string_equal(problem_code_of_status(505), "internal");
+	assert_string_equal(problem_code_of_status(501), "not_supported");
+	assert_string_equal(problem_code_of_status(505), "version_not_supported");
+	assert_string_equal(problem_code_of_status(502), "internal");
 	assert_false(problem_code_is_known("nothing_such"));
 }
 
