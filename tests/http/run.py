@@ -25,7 +25,7 @@ def run(words, seconds):
     try:
         said, _ = process.communicate(timeout=seconds + SLACK_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        process.terminate()  # it stops its server
         said = process.communicate()[0] + f"\n{words[0]} took too long"
     print(f"---- {' '.join(map(str, words))}\n{said}", flush=True)
     found = SUMMARY.findall(said)
