@@ -92,12 +92,12 @@ def bodies_group(group, bounds):
     group.kept("an extension at what chunks may carry", post(CHUNKED, chunk(BODY) + b"0;" + b"a" * rest + END[1:]), 201)
     group.refused("an extension one past it", post(CHUNKED, chunk(BODY) + b"0;" + b"a" * (rest + 1) + END[1:]), 413)
     group.refused("an extension without an end", post(CHUNKED, b"1;" + b"a" * (bounds.headers * 3 + READ)), 413)
-    rest = most - len(WHOLE) - len(b"X: \r\n")
-    group.kept("a trailer at what chunks may carry",
-               post(CHUNKED, WHOLE[:-2] + b"X: " + b"a" * rest + b"\r\n\r\n"), 201)
-    group.refused("a trailer one past it", post(CHUNKED, WHOLE[:-2] + b"X: " + b"a" * (rest + 1) + b"\r\n\r\n"), 413)
-    group.refused("a trailer without an end", post(CHUNKED, WHOLE[:-2] + b"X: " + b"a" * (most * 2 + READ)), 413)
-    group.refused("a flood of trailers", post(CHUNKED, WHOLE[:-2] + b"X: y\r\n" * (most + READ)), 413)
+    # trailers are lines as in a head, and held to its bounds
+    rest = bounds.headers - len(b"X: \r\n")
+    group.kept("trailers at the bound of headers", post(CHUNKED, WHOLE[:-2] + b"X: " + b"a" * rest + b"\r\n\r\n"), 201)
+    group.refused("trailers one past it", post(CHUNKED, WHOLE[:-2] + b"X: " + b"a" * (rest + 1) + b"\r\n\r\n"), 431)
+    group.refused("a trailer without an end", post(CHUNKED, WHOLE[:-2] + b"X: " + b"a" * (most * 2 + READ)), 431)
+    group.refused("a flood of trailers", post(CHUNKED, WHOLE[:-2] + b"X: y\r\n" * (most + READ)), 431)
     group.refused("a chunk size of zeros without an end", post(CHUNKED, b"0" * (bounds.headers * 2 + READ)), 413)
 
 
