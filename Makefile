@@ -15,6 +15,7 @@
 #   make faults     calls that fail, memory that runs out             FAULTS="--disk 300 --each 200" SEED=1
 #   make lin        are concurrent histories linearizable?             HISTORIES=2000 SEED=1
 #   make http-campaign  raw HTTP, slow clients, resets and schemathesis for longer      SECONDS=600
+#   make prove      all that tries to break it, for as long as asked, and one page of it     HOURS=1 PROVE="sim lin"
 #   make bench      what it measures, each against a reference         BENCH="--quick"
 #   make coverage   which branches of the rules and of the recovery no test takes
 #   make fmt        formats every C file as .clang-format says
@@ -49,6 +50,8 @@ FULL ?= 20
 CRASH ?=
 FAULTS ?= --disk 300 --each 200
 HISTORIES ?= 2000
+HOURS ?= 1
+PROVE ?=
 
 # Debian's own python3 has the test packages; another one on PATH would not.
 PYTHON ?= /usr/bin/python3
@@ -56,7 +59,7 @@ PYTHON ?= /usr/bin/python3
 # What a command says is shown when it fails.
 quietly = out=$$(mktemp) && { $(1) >$$out 2>&1 || { cat $$out >&2; rm -f $$out; exit 1; }; rm -f $$out; }
 
-.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults coverage lin http-campaign
+.PHONY: all deps build demo test bench fuzz fmt lint san install clean configure sim sim-campaign images planted crash disks faults coverage lin prove http-campaign
 
 all: build
 
@@ -91,6 +94,11 @@ disks: build
 
 faults: build
 	@$(PYTHON) tests/crash/faults.py --seed $(SEED) $(FAULTS)
+
+# One page of what was run: build/proof/proof.md.
+prove: build
+	@scripts/deps.sh test fuzz
+	@$(PYTHON) scripts/prove.py --hours $(HOURS) $(PROVE)
 
 coverage:
 	@scripts/deps.sh build coverage
