@@ -18,8 +18,10 @@
 
 #define JOURNAL_SEGMENT_BYTES (UINT64_C(64) << 20)
 #define JOURNAL_BATCH_BYTES (UINT64_C(8) << 20)
-#define JOURNAL_RECORD_SIZE_MAX (UINT32_C(1) << 20) /* twice what the rules need (core/limits.h) */
-#define JOURNAL_LAST_BYTES (UINT64_C(1) << 20)      /* in a small segment: an eighth of it */
+#define JOURNAL_RECORD_SIZE_MAX \
+	(UINT32_C(4) \
+	 << 20) /* what half a ring holds: always-on goods with 65,536 SKUs whose ids have 50 bytes on average */
+#define JOURNAL_LAST_BYTES (UINT64_C(1) << 20) /* in a small segment: an eighth of it */
 #define JOURNAL_SEAL_AFTER_MS 10
 #define JOURNAL_PREPARE_AGAIN_MS 1000
 
