@@ -244,24 +244,12 @@ void api_round_end(void *context, uint32_t loop)
 	loop_flush(&api->loops[loop]);
 }
 
-/* Written by the ledger's processor last: fetched while the answer before it is made. */
-static void ask_prefetch(const struct ask *ask)
-{
-	const char *answer = (const char *)&ask->answer;
-	__builtin_prefetch(ask->next);
-	__builtin_prefetch(ask->context);
-	for (size_t line = 0; line < 4; line++)
-		__builtin_prefetch(answer + line * 64);
-}
-
 void api_woken(void *context, uint32_t loop)
 {
 	struct api *api = context;
 	struct ask *ask = ledger_collect(api->options.ledger, loop);
 	while (ask) {
 		struct ask *next = ask->next;
-		if (next)
-			ask_prefetch(next);
 		ask->done(ask);
 		ask = next;
 	}

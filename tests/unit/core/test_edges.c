@@ -1,5 +1,6 @@
 /* Edges of the rules: what an operator asks twice, too late or of nothing; names, numbers and files that are none. */
 #include "play.h"
+#include "tape.h"
 
 #include <stdlib.h>
 
@@ -395,33 +396,6 @@ static void a_time_beyond_the_calendar_is_damage(void **state)
 }
 
 /* ---- a snapshot that cannot be written or read to its end ---- */
-
-struct tape {
-	uint8_t *bytes;
-	size_t size, at;
-	size_t fails_at; /* this many bytes, and then no more; 0: none */
-};
-
-static int tape_write(void *context, const void *from, size_t size, struct error *error)
-{
-	struct tape *tape = context;
-	if (tape->fails_at && tape->size + size > tape->fails_at)
-		return error_set(error, FAULT_IO, "the tape tears");
-	tape->bytes = realloc(tape->bytes, tape->size + size);
-	memcpy(tape->bytes + tape->size, from, size);
-	tape->size += size;
-	return 0;
-}
-
-static int tape_read(void *context, void *into, size_t size, struct error *error)
-{
-	struct tape *tape = context;
-	if (tape->size - tape->at < size)
-		return error_set(error, FAULT_DAMAGED, "the tape is over");
-	memcpy(into, tape->bytes + tape->at, size);
-	tape->at += size;
-	return 0;
-}
 
 static struct play a_small_sale(void)
 {

@@ -1,34 +1,11 @@
 /* The fold: who wrote it, in which order, checked against itself, saved and gone on with. */
 #include "play.h"
+#include "tape.h"
 
 #include <stdlib.h>
 
 #include "core/order_id.h"
 #include "core/state.h"
-
-struct tape {
-	uint8_t *bytes;
-	size_t size, at;
-};
-
-static int tape_write(void *context, const void *from, size_t size, struct error *error)
-{
-	struct tape *tape = context;
-	tape->bytes = realloc(tape->bytes, tape->size + size);
-	memcpy(tape->bytes + tape->size, from, size);
-	tape->size += size;
-	return 0;
-}
-
-static int tape_read(void *context, void *into, size_t size, struct error *error)
-{
-	struct tape *tape = context;
-	if (tape->size - tape->at < size)
-		return error_set(error, FAULT_DAMAGED, "the tape is over");
-	memcpy(into, tape->bytes + tape->at, size);
-	tape->at += size;
-	return 0;
-}
 
 static void some_sales(struct play *play, int from, int count)
 {
