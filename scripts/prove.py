@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TESTING = ROOT / "docs" / "TESTING.md"
 COUNTED = re.compile(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?")
-WORDS = 45        # last lines of a part that stand on the page
+WORDS = 100       # last lines of a part that stand on the page
 GRACE = 20 * 60   # seconds beyond its share, after which a part is stopped and has failed
 JOBS = "2"
 
@@ -86,7 +86,7 @@ def count(result, text):
 
 
 def run(part, seconds, seed, build, folder):
-    words = [word.format(build=build) for word in part.words(seconds, seed)]
+    words = [word.format(build=build.relative_to(ROOT)) for word in part.words(seconds, seed)]
     if words[0].endswith(".py"):
         words.insert(0, sys.executable)
     result = Result(part, words)
@@ -127,12 +127,12 @@ def not_modelled():
 def page_of(results, hours, build):
     failed, runs = sum(r.failed for r in results), sum(r.passed + r.failed for r in results)
     lines = ["# What was tried, and what came of it", "",
-             f"**{failed} failures in {runs:,} runs**, {sum(r.seconds for r in results) / 3600:.1f} hours"
+             f"**{failed} failures in {runs:,} that were counted** (what a part counts, its last words below say), {sum(r.seconds for r in results) / 3600:.1f} hours"
              f" (asked for: {hours:g}).", "",
              f"{first_line([str(build / 'src/cli/dibs'), '--version'])}, {first_line(['git', 'describe', '--always', '--dirty'])};"
              f" {platform.freedesktop_os_release().get('PRETTY_NAME', '?')}, Linux {platform.release()},"
              f" {os.cpu_count()} processors; {time.strftime('%Y-%m-%d', time.gmtime())}.", "",
-             "| part | what | runs | failed | skipped | seconds |", "|---|---|---|---|---|---|"]
+             "| part | what | counted | failed | skipped | seconds |", "|---|---|---|---|---|---|"]
     for r in results:
         lines.append(f"| {r.part.name} | {r.part.title} | {r.passed + r.failed:,} | {r.failed} | {r.skipped} |"
                      f" {r.seconds:,.0f} |")
